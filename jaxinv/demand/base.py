@@ -1,0 +1,91 @@
+"""What every demand process offers.
+
+A process is a pytree: its parameters are typed arrays whose leading shape is the shape of one period's demand
+(``()`` for one item, ``[W, K]`` for warehouses by SKUs), so one object covers all cells and ``vmap`` and ``grad``
+work over the parameters. Randomness enters only as uniforms in [0, 1), pushed through quantile functions: the same
+uniforms replay the same demand for every policy.
+
+The calendar: ``DemandState.day`` counts days from Monday 1 January of the year 1, so ``day % 7`` is the weekday
+(0 = Monday) and ``datetime.date.fromordinal(day + 1)`` is the date.
+"""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxinv import struct
+
+
+@struct.dataclass
+class DemandState:
+    """The part of demand that has a memory. It evolves by itself, whatever the stock and the orders are."""
+
+    day: Array  # int32 []: calendar day of the coming period
+    memory: Any = ()  # what the process remembers besides the day (regimes, running shocks, ...)
+
+
+class Demand:
+    """Base of all demand processes. Subclasses are frozen pytree dataclasses (``jaxinv.struct.dataclass``)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one period's demand."""
+        raise NotImplementedError
+
+    @property
+    def num_uniforms(self) -> int:
+        """Uniforms that one period consumes (static): one per cell, then those of :meth:`advance`."""
+        return math.prod(self.shape)
+
+    @property
+    def num_initial_uniforms(self) -> int:
+        """Uniforms that :meth:`init` consumes (static)."""
+        return 0
+
+    def init(self, u: Array) -> DemandState:
+        """State before the first period; ``u``: [num_initial_uniforms]."""
+        return DemandState(day=jnp.int32(0))
+
+    def quantile(self, u: Array, state: DemandState | None = None) -> Array:
+        """Demand (units, float32) of the coming period at probability ``u``: [..., *shape], broadcast."""
+        raise NotImplementedError
+
+    def advance(self, u: Array, state: DemandState) -> DemandState:
+        """State of the next period; ``u``: the uniforms left after one per cell."""
+        return state.replace(day=state.day + 1)
+
+    def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
+        """Expected demand [*shape] of the period ``ahead`` periods after the coming one, as known now."""
+        raise NotImplementedError
+
+    def promotion(self, state: DemandState, ahead: int | Array = 0) -> Array:
+        """1 where a promotion that is known now runs ``ahead`` periods after the coming one, else 0; [*shape]."""
+        return jnp.zeros(self.shape, jnp.float32)
+
+    def support(self) -> tuple[Array, Array]:
+        """Values [n] and their probabilities [*shape, n] where the support is finite (or cut where negligible).
+
+        Raises ``NotImplementedError`` for a process without one.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no finite support")
+
+    def draw(self, u: Array, state: DemandState) -> tuple[Array, DemandState]:
+        """Demand [*shape] of the coming period and the state after it; ``u``: [num_uniforms]."""
+        cells = math.prod(self.shape)
+        demand = self.quantile(jnp.reshape(u[:cells], self.shape), state)
+        return demand, self.advance(u[cells:], state)
+
+    def sample(self, key: Array, length: int) -> tuple[Array, DemandState]:
+        """A path of demand [length, *shape] and the states [length] in which it was drawn."""
+        first, rest = jax.random.split(key)
+        state = self.init(jax.random.uniform(first, (self.num_initial_uniforms,)))
+
+        def body(state, u):
+            demand, following = self.draw(u, state)
+            return following, (demand, state)
+
+        _, path = jax.lax.scan(body, state, jax.random.uniform(rest, (length, self.num_uniforms)))
+        return path
