@@ -1,0 +1,53 @@
+"""Pieces that several problems share: pipelines, proportional cuts, storage, and shipping along cheapest lanes."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+# Stands for "no limit" and "no such lane". Finite, because infinities turn gradients into NaN.
+UNLIMITED = 1e9
+
+
+def share(available: Array, wanted: Array) -> Array:
+    """Part in [0, 1] of ``wanted`` that ``available`` covers; 1 where nothing is wanted. Same shape as the inputs."""
+    positive = wanted > 0
+    return jnp.where(positive, jnp.clip(available / jnp.where(positive, wanted, 1.0), 0.0, 1.0), 1.0)
+
+
+def schedule(pipeline: Array, quantity: Array, lead_time: Array) -> tuple[Array, Array]:
+    """Put ``quantity`` [...] into ``pipeline`` [L, ...], whose entry l arrives at the start of the (l+1)-th period
+    from now; ``lead_time`` [...] is a whole number of periods, 0..L. Returns (pipeline, what arrives at once [...])."""
+    slots = jnp.arange(1, pipeline.shape[0] + 1).reshape((-1,) + (1,) * quantity.ndim)
+    pipeline = pipeline + jnp.where(slots == lead_time[None], quantity[None], 0.0)
+    return pipeline, jnp.where(lead_time == 0, quantity, 0.0)
+
+
+def advance(pipeline: Array) -> tuple[Array, Array]:
+    """(arrivals [...], the pipeline [L, ...] one period later)."""
+    if pipeline.shape[0] == 0:
+        return jnp.zeros(pipeline.shape[1:], pipeline.dtype), pipeline
+    return pipeline[0], jnp.concatenate([pipeline[1:], jnp.zeros_like(pipeline[:1])])
+
+
+def accept(on_hand: Array, arriving: Array, volume: Array, capacity: Array) -> Array:
+    """Units [W, K] of ``arriving`` [W, K] that find room: where they need more than the space left in a warehouse,
+    all its SKUs are accepted in the same proportion. ``volume`` [K] per unit, ``capacity`` [W]."""
+    space = capacity - on_hand @ volume
+    return arriving * share(jnp.maximum(space, 0.0), arriving @ volume)[:, None]
+
+
+def ship_cheapest_first(supply: Array, need: Array, cost: Array, allowed: Array) -> Array:
+    """Flows [W, W, K] (from, to, SKU) that move ``supply`` [W, K] to where ``need`` [W, K] is, filling the lanes in
+    the order of ``cost`` [W, W] where ``allowed`` [W, W, K]. The greedy rule of lateral transshipment."""
+    warehouses, skus = supply.shape
+    origin, target = jnp.divmod(jnp.argsort(cost.reshape(-1)), warehouses)
+
+    def lane(carry, ends):
+        supply, need = carry
+        i, j = ends
+        moved = jnp.where(allowed[i, j], jnp.minimum(supply[i], need[j]), 0.0)
+        return (supply.at[i].add(-moved), need.at[j].add(-moved)), moved
+
+    _, moved = jax.lax.scan(lane, (supply, need), (origin, target))
+    flows = jnp.zeros((warehouses, warehouses, skus), supply.dtype)
+    return flows.at[origin, target].set(moved)

@@ -1,0 +1,471 @@
+"""Several warehouses that share suppliers, trucks, storage and stock: ``MultiWarehouse-v0``."""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxinv import struct
+from jaxinv.demand import Demand, Poisson
+from jaxinv.env import core, dynamics, spaces
+from jaxinv.env.dynamics import UNLIMITED
+
+# Parameters and their shapes, W warehouses by K SKUs: what `make_params` broadcasts to.
+_SHAPES = {
+    "price": "WK", "unit_cost": "WK", "holding_cost": "WK", "stockout_penalty": "WK", "backlog_share": "WK",
+    "fixed_order_cost": "W", "line_order_cost": "WK", "supplier_capacity": "K", "batch_size": "K",
+    "minimum_order": "K", "volume": "K", "storage_capacity": "W", "overflow_cost": "W", "transfer_cost": "WW",
+    "transfer_lead_time": "WW", "cross_shipping_cost": "WW", "promotion_cost": "WK", "initial_stock": "WK",
+    "demand_scale": "WK",
+}  # fmt: skip
+
+
+@struct.dataclass(kw_only=True)
+class Params(core.EnvParams):
+    """Numbers of the problem, W warehouses by K SKUs. Money per unit and period unless said otherwise. A quantity
+    that must not bind, and the cost of a lane that does not exist, is ``dynamics.UNLIMITED``."""
+
+    demand: Demand  # a process of shape [W, K]
+    price: Array = struct.leaf(low=0.0)  # [W, K] per unit sold
+    unit_cost: Array = struct.leaf(low=0.0)  # [W, K] per unit ordered
+    holding_cost: Array = struct.leaf(low=0.0)  # [W, K] on stock at the end of the period
+    stockout_penalty: Array = struct.leaf(low=0.0)  # [W, K] on units lost, and on the backlog at the end of the period
+    backlog_share: Array = struct.leaf(low=0.0, high=1.0)  # [W, K] part of newly unmet demand that waits
+    fixed_order_cost: Array = struct.leaf(low=0.0)  # [W] per delivery ordered, whatever is on it
+    line_order_cost: Array = struct.leaf(low=0.0)  # [W, K] per SKU ordered
+    lead_time_probs: Array = struct.leaf(low=0.0, high=1.0)  # [W, L + 1] of a lead time of 0..L periods
+    supplier_capacity: Array = struct.leaf(low=0.0)  # [K] units per period, for all warehouses together
+    batch_size: Array = struct.leaf(above=0.0)  # [K] units; met by action transforms, not by the transition
+    minimum_order: Array = struct.leaf(low=0.0)  # [K] units; likewise
+    volume: Array = struct.leaf(low=0.0)  # [K] storage volume of a unit
+    storage_capacity: Array = struct.leaf(low=0.0)  # [W] volume
+    overflow_cost: Array = struct.leaf(low=0.0)  # [W] per unit refused, besides its unit cost
+    transfer_cost: Array = struct.leaf(low=0.0)  # [W, W] per unit sent from row to column
+    transfer_lead_time: Array = struct.leaf(dtype=jnp.int32, low=0)  # [W, W] periods, 0..L
+    cross_shipping_cost: Array = struct.leaf(low=0.0)  # [W, W] per unit sent from row to column's customers
+    promotion_cost: Array = struct.leaf(low=0.0)  # [W, K] per unit sold on promotion
+    initial_stock: Array = struct.leaf(low=0.0)  # [W, K] units on hand at reset
+    demand_scale: Array = struct.leaf(above=0.0)  # [W, K] units: typical demand, in which observations are measured
+    recent_periods: Array = struct.leaf(14.0, low=1.0)  # [] length of the moving demand statistics
+
+
+@struct.dataclass(kw_only=True)
+class ExoState:
+    demand: Any  # DemandState
+    lead_time: Array  # int32 [W]: periods that the last order takes
+    mean: Array  # [W, K] moving mean of demand
+    expected: Array  # [W, K] moving mean of what the calendar expected of the same periods
+    variance: Array  # [W, K] moving mean of the squared error of the forecast
+
+
+@struct.dataclass(kw_only=True)
+class State(core.EnvState):
+    on_hand: Array  # [W, K]
+    orders: Array  # [L, W, K] ordered; entry l arrives at the start of the (l+1)-th period from now
+    transfers: Array  # [L, W, K] under way from other warehouses ([0, W, K] without transfers)
+    backlog: Array  # [W, K] customers waiting
+
+
+@struct.dataclass(kw_only=True)
+class Exogenous(core.Exogenous):
+    demand: Array  # [W, K]
+    lead_time: Array  # int32 [W] of an order placed in this period
+
+
+@struct.dataclass
+class Action:
+    orders: Array  # [W, K] units to order from the suppliers
+    flows: Array | None = None  # [W, W, K] units to transfer from row to column; None without transfers
+
+
+@struct.dataclass(kw_only=True)
+class Ledger(core.Ledger):
+    """All [W, K]. Costs of a warehouse are shared equally by the SKUs that caused them; costs of a lane are charged
+    to the sender of a transfer and to the warehouse whose customers a cross-shipment serves."""
+
+    GAINS: ClassVar = ("revenue",)
+    COSTS: ClassVar = (
+        "purchase", "fixed_order", "holding", "stockout", "transfer", "cross_shipping", "overflow", "promotion",
+    )  # fmt: skip
+    UNITS: ClassVar = (
+        "demanded", "sold_locally", "cross_shipped", "lost", "backlogged", "received", "transferred", "written_off",
+        "on_hand",
+    )  # fmt: skip
+
+    revenue: Array
+    purchase: Array
+    fixed_order: Array
+    holding: Array
+    stockout: Array
+    transfer: Array
+    cross_shipping: Array
+    overflow: Array
+    promotion: Array
+    demanded: Array
+    sold_locally: Array  # from own stock, waiting customers included
+    cross_shipped: Array  # to this warehouse's customers from other warehouses' stock
+    lost: Array
+    backlogged: Array  # that began to wait in this period
+    received: Array  # put into stock, orders and transfers
+    transferred: Array  # sent away
+    written_off: Array  # refused for want of space
+    on_hand: Array  # at the end of the period, which holding is charged on
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiWarehouse(core.Environment):
+    """W warehouses hold K SKUs, replenish from capacitated suppliers, and help each other.
+
+    Order of events. A state is seen at the moment of decision, event 2, so a call of ``transition`` runs events 2
+    to 9 of a period and event 1 of the next.
+
+    1. Orders and transfers due now arrive. If they need more volume than the space left in a warehouse, all of them
+       are accepted in the same proportion; the refused part is written off: its unit cost moves from ``purchase``
+       to ``overflow``, which ``overflow_cost`` per unit is added to.
+    2. Decision: orders [W, K] and transfer flows [W, W, K].
+    3. Supplier capacity: where the warehouses together order more of a SKU than its supplier can send, all are cut
+       in the same proportion. ``purchase`` is charged now, and ``fixed_order``: ``fixed_order_cost`` for a warehouse
+       that orders anything and ``line_order_cost`` for each SKU it orders. An order with lead time l is in stock
+       for the demand of the l-th period after this one (0: of this one).
+    4. Transfers leave. Flows out of a cell that exceed its stock on hand are cut in the same proportion; lanes that
+       cost ``UNLIMITED`` do not exist. ``transfer`` is charged on what leaves. Orders and transfers with lead time 0
+       arrive as in event 1.
+    5. Demand.
+    6. Local sale: customers waiting from earlier periods first, then the new ones.
+    7. Cross-shipping, if there is any: what is still unmet is served from other warehouses' stock at once, cheapest
+       lane first, only where the lane costs less than what it saves: the stock-out penalty and, for the share of
+       customers who would not wait, the price.
+    8. Of the new demand still unmet ``backlog_share`` waits and the rest is lost.
+    9. Costs: ``holding`` on stock on hand, ``stockout`` on units lost now and on all customers waiting, ``revenue``
+       on units sold and ``promotion`` on those of them that are sold on promotion. Time advances.
+
+    Stochastic lead times do not cross: each period draws one lead time per warehouse from ``lead_time_probs``, and
+    an order arrives no earlier than the one before it would have (Kaplan 1970, Management Science 16(7), in the
+    form of a sequence that does not depend on the orders placed).
+
+    Observation [W, K, F], per cell, units in ``demand_scale``, forecasts as described at :meth:`forecast`:
+
+    ==================  =====  ==================================================================================
+    feature             count  meaning
+    ==================  =====  ==================================================================================
+    on hand             1      stock at the moment of decision
+    backlog             1      customers waiting
+    orders              L      outstanding orders by periods to arrival
+    transfers           L      incoming transfers by periods to arrival (with transfers only)
+    days of cover       1      inventory position over the mean forecast of the next L + 1 periods, at most 30
+    recent mean         1      moving mean of demand
+    recent deviation    1      moving root mean square error of the forecast
+    forecast            L + 1  demand expected in the coming and the L next periods
+    weekday             7      one-hot day of the coming period, Monday first
+    promotion           L + 1  1 if one runs in the coming (the next, ...) period and is known
+    lead time           1      expected, over L + 1
+    storage             1      part of the warehouse's storage that is full
+    cost ratios         3      penalty / (penalty + holding), penalty including the lost margin; log(1 + ratio) of
+                               the fixed cost, and of the line cost, to the cost of holding one typical period's
+                               demand (of the warehouse, and of the cell)
+    size                1      log of ``demand_scale``
+    ==================  =====  ==================================================================================
+    """
+
+    num_warehouses: int = 4
+    num_skus: int = 6
+    max_lead_time: int = 3  # L, of orders and of transfers
+    transfers: bool = True
+    cross_shipping: bool = False
+
+    def __post_init__(self):
+        for name, low in (("num_warehouses", 1), ("num_skus", 1), ("max_lead_time", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < low:
+                raise ValueError(f"MultiWarehouse.{name} must be a whole number >= {low}, got {value!r}")
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        return self.num_warehouses, self.num_skus
+
+    # -- parameters -----------------------------------------------------------------------------------------------
+    def default_params(self) -> Params:
+        """Lost sales, Poisson demand of 5 a day and a fixed cost per delivery."""
+        return self.make_params()
+
+    def make_params(self, *, lead_time: Any = None, **numbers: Any) -> Params:
+        """Parameters with defaults for what is not given. Scalars and smaller arrays are broadcast to the shapes in
+        :class:`Params`; ``lead_time`` [W] gives fixed lead times instead of ``lead_time_probs``."""
+        warehouses, skus = self.cells
+        lead_times = self.max_lead_time + 1
+        known = {field.name for field in dataclasses.fields(Params)}
+        if unknown := sorted(set(numbers) - known):
+            raise ValueError(f"MultiWarehouse has no parameter {unknown[0]!r}; it has {', '.join(sorted(known))}")
+        if lead_time is not None and "lead_time_probs" in numbers:
+            raise ValueError("MultiWarehouse: give lead_time or lead_time_probs, not both")
+
+        demand = numbers.pop("demand", None)
+        demand = Poisson(np.full(self.cells, 5.0)) if demand is None else demand
+        if not isinstance(demand, Demand) or demand.shape != self.cells:
+            got = getattr(demand, "shape", type(demand).__name__)
+            raise ValueError(f"MultiWarehouse.demand must be a demand process of shape {self.cells}, got {got}")
+
+        if lead_time is not None or "lead_time_probs" not in numbers:
+            fixed = np.broadcast_to(self.max_lead_time if lead_time is None else lead_time, (warehouses,))
+            if not np.isin(fixed, np.arange(lead_times)).all():
+                raise ValueError(
+                    f"MultiWarehouse.lead_time must be whole numbers of 0..{lead_times - 1}, got {lead_time!r}"
+                )
+            numbers["lead_time_probs"] = np.eye(lead_times)[fixed.astype(int)]
+        probs = self._broadcast("lead_time_probs", numbers["lead_time_probs"], (warehouses, lead_times))
+        if np.abs(np.asarray(probs).sum(-1) - 1).max() > 1e-5:
+            raise ValueError(f"MultiWarehouse.lead_time_probs must sum to 1 in each row, got {probs.tolist()}")
+        numbers["lead_time_probs"] = probs
+
+        mean = np.asarray(demand.mean())
+        lead_time_mean = np.asarray(probs) @ np.arange(lead_times)
+        defaults = {
+            "price": 0.0, "unit_cost": 0.0, "holding_cost": 1.0, "stockout_penalty": 9.0, "backlog_share": 0.0,
+            "fixed_order_cost": 50.0, "line_order_cost": 0.0, "supplier_capacity": UNLIMITED, "batch_size": 1.0,
+            "minimum_order": 0.0, "volume": 1.0, "storage_capacity": UNLIMITED, "overflow_cost": 0.0,
+            "transfer_cost": 2.0, "transfer_lead_time": min(1, self.max_lead_time), "cross_shipping_cost": UNLIMITED,
+            "promotion_cost": 0.0, "initial_stock": np.ceil(mean * (lead_time_mean[:, None] + 1)),
+            "demand_scale": np.maximum(mean, 0.1),
+        }  # fmt: skip
+        sizes = {"W": warehouses, "K": skus}
+        for name, axes in _SHAPES.items():
+            shape = tuple(sizes[axis] for axis in axes)
+            numbers[name] = self._broadcast(name, numbers.get(name, defaults[name]), shape)
+        if (numbers["transfer_lead_time"] > self.max_lead_time).any():
+            raise ValueError(
+                f"MultiWarehouse.transfer_lead_time must be <= max_lead_time = {self.max_lead_time}, "
+                f"got {numbers['transfer_lead_time'].max()}"
+            )
+        return Params(demand=demand, **numbers)
+
+    @staticmethod
+    def _broadcast(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+        try:
+            return np.broadcast_to(np.asarray(value), shape)
+        except ValueError:
+            raise ValueError(
+                f"MultiWarehouse.{name} must have shape {shape} or broadcast to it, got shape {np.shape(value)}"
+            ) from None
+
+    # -- exogenous information ------------------------------------------------------------------------------------
+    def num_uniforms(self, params: Params) -> int:
+        return self.num_warehouses + params.demand.num_uniforms
+
+    def num_initial_uniforms(self, params: Params) -> int:
+        return params.demand.num_initial_uniforms
+
+    def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
+        exo: ExoState = state.exo
+        # Cumulative probabilities without the last, so that a sum that rounds below 1 cannot exceed L.
+        cumulative = jnp.cumsum(params.lead_time_probs, -1)[:, :-1]
+        drawn = jnp.sum(u[: self.num_warehouses, None] >= cumulative, -1, dtype=jnp.int32)
+        lead_time = jnp.maximum(drawn, exo.lead_time - 1)
+        demand, following = params.demand.draw(u[self.num_warehouses :], exo.demand)
+
+        weight = 1.0 / params.recent_periods
+        calendar = params.demand.mean(exo.demand)
+        error = demand - calendar * exo.mean / jnp.maximum(exo.expected, 1e-6)
+        return Exogenous(
+            demand=demand,
+            lead_time=lead_time,
+            next=ExoState(
+                demand=following,
+                lead_time=lead_time,
+                mean=exo.mean + weight * (demand - exo.mean),
+                expected=exo.expected + weight * (calendar - exo.expected),
+                variance=exo.variance + weight * (error**2 - exo.variance),
+            ),
+        )
+
+    def forecast(self, state: State, params: Params) -> Array:
+        """Demand expected in the coming and the L next periods, [L + 1, W, K]: what the demand process expects by
+        its calendar, times the ratio of the moving means of demand and of that expectation."""
+        ahead = jnp.arange(self.max_lead_time + 1)
+        calendar = jax.vmap(lambda a: params.demand.mean(state.exo.demand, a))(ahead)
+        return calendar * (state.exo.mean / jnp.maximum(state.exo.expected, 1e-6))[None]
+
+    # -- the transition -------------------------------------------------------------------------------------------
+    def init_state(self, u: Array, params: Params) -> State:
+        demand = params.demand.init(u)
+        mean = params.demand.mean(demand)
+        return State(
+            time=jnp.int32(0),
+            exo=ExoState(
+                demand=demand,
+                lead_time=jnp.zeros(self.num_warehouses, jnp.int32),
+                mean=mean,
+                expected=mean,
+                variance=mean,  # a Poisson variance, until there is something to measure
+            ),
+            on_hand=params.initial_stock,
+            orders=jnp.zeros((self.max_lead_time, *self.cells), jnp.float32),
+            transfers=jnp.zeros((self.max_lead_time if self.transfers else 0, *self.cells), jnp.float32),
+            backlog=jnp.zeros(self.cells, jnp.float32),
+        )
+
+    def transition(self, state: State, action: Action, exo: Exogenous, params: Params) -> tuple[State, core.Outcome]:
+        zero = jnp.zeros(self.cells, jnp.float32)
+
+        # 3. supplier capacity
+        ordered = action.orders * dynamics.share(params.supplier_capacity, jnp.sum(action.orders, 0))[None]
+        orders, arriving = dynamics.schedule(
+            state.orders, ordered, jnp.broadcast_to(exo.lead_time[:, None], self.cells)
+        )
+        lines = (ordered > 0).astype(jnp.float32)
+        num_lines = jnp.sum(lines, 1, keepdims=True)
+        fixed = lines * (params.fixed_order_cost[:, None] / jnp.maximum(num_lines, 1.0) + params.line_order_cost)
+
+        # 4. transfers leave; what has lead time 0 arrives
+        on_hand, transfers, transferred, transfer_cost = state.on_hand, state.transfers, zero, zero
+        if self.transfers and action.flows is not None:
+            wanted = jnp.where(self._lanes(params.transfer_cost)[:, :, None], action.flows, 0.0)
+            flows = wanted * dynamics.share(on_hand, jnp.sum(wanted, 1))[:, None]
+            transferred = jnp.sum(flows, 1)
+            transfer_cost = jnp.sum(flows * params.transfer_cost[:, :, None], 1)
+            on_hand = on_hand - transferred
+            lead_time = jnp.broadcast_to(params.transfer_lead_time[:, :, None], flows.shape)
+            by_lane = jnp.zeros((self.max_lead_time, *flows.shape), jnp.float32)
+            by_lane, immediate = dynamics.schedule(by_lane, flows, lead_time)
+            transfers = transfers + jnp.sum(by_lane, 1)
+            arriving = arriving + jnp.sum(immediate, 0)
+        received = dynamics.accept(on_hand, arriving, params.volume, params.storage_capacity)
+        written_off = arriving - received
+        on_hand = on_hand + received
+
+        # 5.-7. demand, local sale, cross-shipping
+        wanted = state.backlog + exo.demand
+        sold = jnp.minimum(on_hand, wanted)
+        on_hand = on_hand - sold
+        unmet = wanted - sold
+        cross_shipped, cross_cost = zero, zero
+        if self.cross_shipping:
+            cost = params.cross_shipping_cost
+            saves = params.stockout_penalty + (1.0 - params.backlog_share) * params.price
+            pays = self._lanes(cost)[:, :, None] & (cost[:, :, None] < saves[None])
+            flows = dynamics.ship_cheapest_first(on_hand, unmet, cost, pays)
+            cross_shipped = jnp.sum(flows, 0)
+            cross_cost = jnp.sum(flows * cost[:, :, None], 0)
+            on_hand = on_hand - jnp.sum(flows, 1)
+            unmet = unmet - cross_shipped
+
+        # 8. the rest waits or is lost
+        still_waiting = jnp.minimum(unmet, jnp.maximum(state.backlog - sold - cross_shipped, 0.0))
+        newly_unmet = unmet - still_waiting
+        backlogged = params.backlog_share * newly_unmet
+        lost = newly_unmet - backlogged
+        backlog = still_waiting + backlogged
+
+        # 9. costs are charged on the stock of this moment; then, 1., what is due at the next period's start arrives
+        units_sold = sold + cross_shipped
+        stock = on_hand
+        due_orders, orders = dynamics.advance(orders)
+        due_transfers, transfers = dynamics.advance(transfers)
+        due = due_orders + due_transfers
+        accepted = dynamics.accept(on_hand, due, params.volume, params.storage_capacity)
+        on_hand = on_hand + accepted
+        received = received + accepted
+        written_off = written_off + due - accepted
+
+        value_lost = written_off * params.unit_cost
+        ledger = Ledger(
+            revenue=params.price * units_sold,
+            purchase=params.unit_cost * ordered - value_lost,
+            fixed_order=fixed,
+            holding=params.holding_cost * stock,
+            stockout=params.stockout_penalty * (lost + backlog),
+            transfer=transfer_cost,
+            cross_shipping=cross_cost,
+            overflow=value_lost + params.overflow_cost[:, None] * written_off,
+            promotion=params.promotion_cost * params.demand.promotion(state.exo.demand) * units_sold,
+            demanded=exo.demand,
+            sold_locally=sold,
+            cross_shipped=cross_shipped,
+            lost=lost,
+            backlogged=backlogged,
+            received=received,
+            transferred=transferred,
+            written_off=written_off,
+            on_hand=stock,
+        )
+        following = State(
+            time=state.time + 1, exo=exo.next, on_hand=on_hand, orders=orders, transfers=transfers, backlog=backlog
+        )
+        return following, core.Outcome(reward=ledger.reward(), terminated=jnp.bool_(False), ledger=ledger)
+
+    def _lanes(self, cost: Array) -> Array:
+        """bool [W, W]: lanes between different warehouses that exist."""
+        return (cost < UNLIMITED) & ~jnp.eye(self.num_warehouses, dtype=bool)
+
+    # -- what policies read ---------------------------------------------------------------------------------------
+    def inventory_position(self, state: State) -> Array:
+        """On hand plus under way less backlog, [W, K]."""
+        return state.on_hand + jnp.sum(state.orders, 0) + jnp.sum(state.transfers, 0) - state.backlog
+
+    def lead_time_mean(self, params: Params) -> Array:
+        """Expected lead time [W] in periods."""
+        return params.lead_time_probs @ jnp.arange(self.max_lead_time + 1, dtype=jnp.float32)
+
+    def order_action(self, orders: Array, flows: Array | None = None) -> Action:
+        """The action that places ``orders`` [W, K] and, where there are transfers, sends ``flows`` [W, W, K]."""
+        if self.transfers and flows is None:
+            flows = jnp.zeros((self.num_warehouses, *self.cells), jnp.float32)
+        return Action(orders=orders, flows=flows if self.transfers else None)
+
+    def transfer_flows(self, wish: Array, state: State, params: Params) -> Array:
+        """Flows [W, W, K] that move net wishes [W, K] (positive: to receive, negative: to give, at most what is on
+        hand) along the cheapest lanes."""
+        supply = jnp.clip(-wish, 0.0, state.on_hand)
+        allowed = jnp.broadcast_to(
+            self._lanes(params.transfer_cost)[:, :, None], (self.num_warehouses, *self.cells)
+        )
+        return dynamics.ship_cheapest_first(supply, jnp.maximum(wish, 0.0), params.transfer_cost, allowed)
+
+    # -- spaces and observation -----------------------------------------------------------------------------------
+    def action_space(self, params: Params) -> spaces.Tree:
+        limit = np.float32(UNLIMITED)
+        flows = spaces.Box(np.float32(0), limit, (self.num_warehouses, *self.cells)) if self.transfers else None
+        return spaces.Tree(Action(orders=spaces.Box(np.float32(0), limit, self.cells), flows=flows))  # type: ignore
+
+    @property
+    def num_features(self) -> int:
+        lead_times = self.max_lead_time
+        return 2 + lead_times * (2 if self.transfers else 1) + 3 + 2 * (lead_times + 1) + 7 + 6
+
+    def observation_space(self, params: Params) -> spaces.Box:
+        return spaces.unbounded((*self.cells, self.num_features))
+
+    def observe(self, state: State, params: Params) -> Array:
+        scale = params.demand_scale
+        forecast = self.forecast(state, params)
+        announced = jax.vmap(lambda a: params.demand.promotion(state.exo.demand, a))(jnp.arange(len(forecast)))
+        weekday = jax.nn.one_hot(state.exo.demand.day % 7, 7)
+        cover = self.inventory_position(state) / jnp.maximum(jnp.mean(forecast, 0), 0.01 * scale)
+        penalty = params.stockout_penalty + (1.0 - params.backlog_share) * (params.price - params.unit_cost)
+        period_holding = jnp.maximum(params.holding_cost * scale, 1e-6)
+        fixed_ratio = params.fixed_order_cost / jnp.sum(period_holding, 1)
+
+        def per_warehouse(x):
+            return jnp.broadcast_to(x[:, None], self.cells)
+
+        features = [
+            state.on_hand / scale,
+            state.backlog / scale,
+            *(state.orders / scale[None]),
+            *(state.transfers / scale[None]),
+            jnp.clip(cover, -30.0, 30.0),
+            state.exo.mean / scale,
+            jnp.sqrt(state.exo.variance) / scale,
+            *(forecast / scale[None]),
+            *jnp.broadcast_to(weekday[:, None, None], (7, *self.cells)),
+            *announced,
+            per_warehouse(self.lead_time_mean(params) / (self.max_lead_time + 1)),
+            per_warehouse(state.on_hand @ params.volume / jnp.maximum(params.storage_capacity, 1e-6)),
+            penalty / jnp.maximum(penalty + params.holding_cost, 1e-6),
+            per_warehouse(jnp.log1p(fixed_ratio)),
+            jnp.log1p(params.line_order_cost / period_holding),
+            jnp.log(scale),
+        ]
+        return jnp.stack(features, -1)

@@ -1,0 +1,141 @@
+"""Environments around environments: flat observations, and action transforms.
+
+Decoding is outside the model. An action wrapper offers its own action space and turns its actions into those of the
+environment it wraps; state, exogenous information and costs stay the same, so a policy trained in a wrapper is
+evaluated in it on the very paths on which heuristics act in the bare environment. Wrappers stack:
+``DeliveryPlan(RoundToBatches(env))`` rounds what the plan orders.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxinv import struct
+from jaxinv.env import core, spaces
+from jaxinv.env.multi_warehouse import Action
+
+
+@dataclasses.dataclass(frozen=True)
+class Wrapper(core.Environment):
+    """Forwards everything to ``env``; subclasses override what they change."""
+
+    env: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "env" or name.startswith("__"):  # not there yet while a copy is being built
+            raise AttributeError(name)
+        return getattr(self.env, name)
+
+    def default_params(self) -> Any:
+        return self.env.default_params()
+
+    def num_uniforms(self, params: Any) -> int:
+        return self.env.num_uniforms(params)
+
+    def num_initial_uniforms(self, params: Any) -> int:
+        return self.env.num_initial_uniforms(params)
+
+    def init_state(self, u: Array, params: Any) -> Any:
+        return self.env.init_state(u, params)
+
+    def exogenous(self, u: Array, state: Any, params: Any) -> Any:
+        return self.env.exogenous(u, state, params)
+
+    def transition(self, state: Any, action: Any, exo: Any, params: Any) -> tuple[Any, core.Outcome]:
+        return self.env.transition(state, action, exo, params)
+
+    def observe(self, state: Any, params: Any) -> Any:
+        return self.env.observe(state, params)
+
+    def action_space(self, params: Any) -> spaces.Space:
+        return self.env.action_space(params)
+
+    def observation_space(self, params: Any) -> spaces.Space:
+        return self.env.observation_space(params)
+
+    def action_mask(self, state: Any, params: Any) -> Any:
+        return self.env.action_mask(state, params)
+
+
+class FlattenObservation(Wrapper):
+    """Observation as one vector."""
+
+    def observe(self, state: Any, params: Any) -> Array:
+        return jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(self.env.observe(state, params))])
+
+    def observation_space(self, params: Any) -> spaces.Box:
+        return spaces.unbounded((spaces.size(self.env.observation_space(params)),))
+
+
+class ActionWrapper(Wrapper):
+    """An action transform: subclasses give ``action_space`` and ``decode``."""
+
+    def decode(self, action: Any, state: Any, params: Any) -> Any:
+        """The wrapped environment's action."""
+        raise NotImplementedError
+
+    def transition(self, state: Any, action: Any, exo: Any, params: Any) -> tuple[Any, core.Outcome]:
+        return self.env.transition(state, self.decode(action, state, params), exo, params)
+
+    def action_mask(self, state: Any, params: Any) -> Any:
+        return None
+
+
+class RoundToBatches(ActionWrapper):
+    """Orders rounded to the nearest multiple of ``batch_size``; what is below ``minimum_order`` is raised to it from
+    its half on and dropped otherwise. Transfers are rounded down to whole units."""
+
+    def decode(self, action: Action, state: Any, params: Any) -> Action:
+        orders = jnp.maximum(action.orders, 0.0)
+        minimum = jnp.broadcast_to(params.minimum_order[None], orders.shape)
+        batch = jnp.broadcast_to(params.batch_size[None], orders.shape)
+        raised = jnp.where(orders >= minimum / 2, jnp.maximum(orders, minimum), 0.0)
+        # A minimum that is not a multiple of the batch needs the next one above.
+        orders = jnp.where(raised > minimum, jnp.round(raised / batch), jnp.ceil(raised / batch)) * batch
+        return Action(orders=orders, flows=None if action.flows is None else jnp.floor(action.flows))
+
+
+@dataclasses.dataclass(frozen=True)
+class DiscreteOrders(ActionWrapper):
+    """Orders of 0..``max_order`` batches in every cell; no transfers."""
+
+    max_order: int = 20
+
+    def action_space(self, params: Any) -> spaces.Discrete:
+        return spaces.Discrete(self.max_order + 1, self.env.cells)
+
+    def decode(self, action: Array, state: Any, params: Any) -> Action:
+        return self.env.order_action(action.astype(jnp.float32) * params.batch_size[None])
+
+
+class OrderUpTo(ActionWrapper):
+    """Order-up-to levels [W, K] in units: orders what the inventory position is short of them; no transfers."""
+
+    def action_space(self, params: Any) -> spaces.Box:
+        return spaces.Box(np.float32(0), np.float32(np.inf), self.env.cells)
+
+    def decode(self, action: Array, state: Any, params: Any) -> Action:
+        return self.env.order_action(jnp.maximum(action - self.env.inventory_position(state), 0.0))
+
+
+@struct.dataclass
+class NetTransfer:
+    """Orders with net transfer wishes in place of flows."""
+
+    orders: Array  # [W, K]
+    transfer: Array  # [W, K] units to receive (positive) or to give (negative)
+
+
+class NetTransfers(ActionWrapper):
+    """Net transfer wishes [W, K], moved along the cheapest lanes."""
+
+    def action_space(self, params: Any) -> spaces.Tree:
+        orders = self.env.action_space(params).spaces.orders
+        return spaces.Tree(NetTransfer(orders=orders, transfer=spaces.unbounded(self.env.cells)))  # type: ignore
+
+    def decode(self, action: NetTransfer, state: Any, params: Any) -> Action:
+        return self.env.order_action(action.orders, self.env.transfer_flows(action.transfer, state, params))
