@@ -1,5 +1,3 @@
 """jaxinv: inventory control as pure JAX transitions, with learners compiled together with them."""
 
-from importlib.metadata import version
-
-__version__ = version("jaxinv")
+__version__ = "0.1.0"

@@ -22,11 +22,17 @@ def schedule(pipeline: Array, quantity: Array, lead_time: Array) -> tuple[Array,
     return pipeline, jnp.where(lead_time == 0, quantity, 0.0)
 
 
+def extend(pipeline: Array, length: int) -> Array:
+    """The pipeline with room for orders that arrive up to ``length`` periods from now, [length, ...]."""
+    room = jnp.zeros((length - pipeline.shape[0], *pipeline.shape[1:]), pipeline.dtype)
+    return jnp.concatenate([pipeline, room])
+
+
 def advance(pipeline: Array) -> tuple[Array, Array]:
-    """(arrivals [...], the pipeline [L, ...] one period later)."""
+    """(arrivals [...] of the next period's start, the pipeline [L - 1, ...] then)."""
     if pipeline.shape[0] == 0:
         return jnp.zeros(pipeline.shape[1:], pipeline.dtype), pipeline
-    return pipeline[0], jnp.concatenate([pipeline[1:], jnp.zeros_like(pipeline[:1])])
+    return pipeline[0], pipeline[1:]
 
 
 def accept(on_hand: Array, arriving: Array, volume: Array, capacity: Array) -> Array:

@@ -64,8 +64,8 @@ class ExoState:
 @struct.dataclass(kw_only=True)
 class State(core.EnvState):
     on_hand: Array  # [W, K]
-    orders: Array  # [L, W, K] ordered; entry l arrives at the start of the (l+1)-th period from now
-    transfers: Array  # [L, W, K] under way from other warehouses ([0, W, K] without transfers)
+    orders: Array  # [L - 1, W, K] ordered; entry l arrives at the start of the (l+1)-th period from now
+    transfers: Array  # [L - 1, W, K] likewise from other warehouses ([0, W, K] without transfers)
     backlog: Array  # [W, K] customers waiting
 
 
@@ -153,8 +153,8 @@ class MultiWarehouse(core.Environment):
     ==================  =====  ==================================================================================
     on hand             1      stock at the moment of decision
     backlog             1      customers waiting
-    orders              L      outstanding orders by periods to arrival
-    transfers           L      incoming transfers by periods to arrival (with transfers only)
+    orders              L - 1  outstanding orders by periods to arrival
+    transfers           L - 1  incoming transfers by periods to arrival (with transfers only)
     days of cover       1      inventory position over the mean forecast of the next L + 1 periods, at most 30
     recent mean         1      moving mean of demand
     recent deviation    1      moving root mean square error of the forecast
@@ -185,6 +185,11 @@ class MultiWarehouse(core.Environment):
     @property
     def cells(self) -> tuple[int, int]:
         return self.num_warehouses, self.num_skus
+
+    @property
+    def pipeline_length(self) -> int:
+        """Periods ahead for which arrivals are outstanding at the moment of decision."""
+        return max(self.max_lead_time - 1, 0)
 
     # -- parameters -----------------------------------------------------------------------------------------------
     def default_params(self) -> Params:
@@ -301,8 +306,8 @@ class MultiWarehouse(core.Environment):
                 variance=mean,  # a Poisson variance, until there is something to measure
             ),
             on_hand=params.initial_stock,
-            orders=jnp.zeros((self.max_lead_time, *self.cells), jnp.float32),
-            transfers=jnp.zeros((self.max_lead_time if self.transfers else 0, *self.cells), jnp.float32),
+            orders=jnp.zeros((self.pipeline_length, *self.cells), jnp.float32),
+            transfers=jnp.zeros((self.pipeline_length if self.transfers else 0, *self.cells), jnp.float32),
             backlog=jnp.zeros(self.cells, jnp.float32),
         )
 
@@ -311,26 +316,28 @@ class MultiWarehouse(core.Environment):
 
         # 3. supplier capacity
         ordered = action.orders * dynamics.share(params.supplier_capacity, jnp.sum(action.orders, 0))[None]
-        orders, arriving = dynamics.schedule(
-            state.orders, ordered, jnp.broadcast_to(exo.lead_time[:, None], self.cells)
-        )
+        lead_time = jnp.broadcast_to(exo.lead_time[:, None], self.cells)
+        pipeline = dynamics.extend(state.orders, self.max_lead_time)
+        pipeline, arriving = dynamics.schedule(pipeline, ordered, lead_time)
         lines = (ordered > 0).astype(jnp.float32)
         num_lines = jnp.sum(lines, 1, keepdims=True)
         fixed = lines * (params.fixed_order_cost[:, None] / jnp.maximum(num_lines, 1.0) + params.line_order_cost)
 
         # 4. transfers leave; what has lead time 0 arrives
-        on_hand, transfers, transferred, transfer_cost = state.on_hand, state.transfers, zero, zero
-        if self.transfers and action.flows is not None:
+        on_hand, transferred, transfer_cost = state.on_hand, zero, zero
+        if self.transfers:
             wanted = jnp.where(self._lanes(params.transfer_cost)[:, :, None], action.flows, 0.0)
             flows = wanted * dynamics.share(on_hand, jnp.sum(wanted, 1))[:, None]
             transferred = jnp.sum(flows, 1)
             transfer_cost = jnp.sum(flows * params.transfer_cost[:, :, None], 1)
             on_hand = on_hand - transferred
             lead_time = jnp.broadcast_to(params.transfer_lead_time[:, :, None], flows.shape)
-            by_lane = jnp.zeros((self.max_lead_time, *flows.shape), jnp.float32)
-            by_lane, immediate = dynamics.schedule(by_lane, flows, lead_time)
-            transfers = transfers + jnp.sum(by_lane, 1)
+            under_way = jnp.zeros((self.max_lead_time, *flows.shape), jnp.float32)
+            under_way, immediate = dynamics.schedule(under_way, flows, lead_time)
+            transfers = dynamics.extend(state.transfers, self.max_lead_time) + jnp.sum(under_way, 1)
             arriving = arriving + jnp.sum(immediate, 0)
+        else:
+            transfers = jnp.zeros((0, *self.cells), jnp.float32)
         received = dynamics.accept(on_hand, arriving, params.volume, params.storage_capacity)
         written_off = arriving - received
         on_hand = on_hand + received
@@ -361,7 +368,7 @@ class MultiWarehouse(core.Environment):
         # 9. costs are charged on the stock of this moment; then, 1., what is due at the next period's start arrives
         units_sold = sold + cross_shipped
         stock = on_hand
-        due_orders, orders = dynamics.advance(orders)
+        due_orders, orders = dynamics.advance(pipeline)
         due_transfers, transfers = dynamics.advance(transfers)
         due = due_orders + due_transfers
         accepted = dynamics.accept(on_hand, due, params.volume, params.storage_capacity)
@@ -431,8 +438,7 @@ class MultiWarehouse(core.Environment):
 
     @property
     def num_features(self) -> int:
-        lead_times = self.max_lead_time
-        return 2 + lead_times * (2 if self.transfers else 1) + 3 + 2 * (lead_times + 1) + 7 + 6
+        return 2 + self.pipeline_length * (1 + self.transfers) + 3 + 2 * (self.max_lead_time + 1) + 7 + 6
 
     def observation_space(self, params: Params) -> spaces.Box:
         return spaces.unbounded((*self.cells, self.num_features))

@@ -139,3 +139,47 @@ class NetTransfers(ActionWrapper):
 
     def decode(self, action: NetTransfer, state: Any, params: Any) -> Action:
         return self.env.order_action(action.orders, self.env.transfer_flows(action.transfer, state, params))
+
+
+@struct.dataclass
+class Plan:
+    """What a :class:`DeliveryPlan` decides."""
+
+    deliver: Array  # int32 [W] 0 or 1: whether a delivery comes at all
+    cover: Array  # [W, K] days of forecast demand that the order raises the inventory position to
+    balance: Array | None = None  # [W, K] days of forecast demand to receive (positive) or give; None without transfers
+
+
+@dataclasses.dataclass(frozen=True)
+class DeliveryPlan(ActionWrapper):
+    """The decision in the terms in which coordination is simple: which warehouses get a delivery, up to how many days
+    of forecast demand each SKU is raised if so, and what the warehouses give each other.
+
+    Levels in days of the forecast (``forecast`` of the environment, mean over lead time and review) carry over from
+    fast to slow movers, and a gate per warehouse makes "no delivery" one decision instead of K. ``max_cover`` bounds
+    the levels [days]; a balance within ``dead_zone`` of zero moves nothing, so that a policy must mean it.
+    """
+
+    max_cover: float = 14.0
+    max_balance: float = 3.0
+    dead_zone: float = 1.0
+
+    def action_space(self, params: Any) -> spaces.Tree:
+        cells = self.env.cells
+        limit = np.float32(self.max_balance)
+        plan = Plan(
+            deliver=spaces.Discrete(2, cells[:1]),  # type: ignore[arg-type]
+            cover=spaces.Box(np.float32(0), np.float32(self.max_cover), cells),  # type: ignore[arg-type]
+            balance=spaces.Box(-limit, limit, cells) if self.env.transfers else None,  # type: ignore[arg-type]
+        )
+        return spaces.Tree(plan)
+
+    def decode(self, action: Plan, state: Any, params: Any) -> Action:
+        daily = jnp.mean(self.env.forecast(state, params), 0)
+        short = jnp.maximum(action.cover * daily - self.env.inventory_position(state), 0.0)
+        orders = jnp.where(action.deliver[:, None] > 0, short, 0.0)
+        if not self.env.transfers:
+            return self.env.order_action(orders)
+        beyond = jnp.sign(action.balance) * jnp.maximum(jnp.abs(action.balance) - self.dead_zone, 0.0)
+        wish = jnp.round(beyond * daily)
+        return self.env.order_action(orders, self.env.transfer_flows(wish, state, params))
