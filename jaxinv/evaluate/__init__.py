@@ -1,0 +1,17 @@
+"""Simulation on common paths, key figures with intervals, and paired comparison."""
+
+from jaxinv.evaluate.evaluation import Evaluation, compare, evaluate, location_cost
+from jaxinv.evaluate.intervals import Interval, mean_interval, moving_block_bootstrap
+from jaxinv.evaluate.paths import Paths, sample_paths
+
+__all__ = [
+    "Evaluation",
+    "Interval",
+    "Paths",
+    "compare",
+    "evaluate",
+    "location_cost",
+    "mean_interval",
+    "moving_block_bootstrap",
+    "sample_paths",
+]

@@ -1,0 +1,62 @@
+"""What all heuristics share: whole orders, rebalancing first, and factors to be tuned by."""
+
+from typing import Any, ClassVar, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxinv import struct
+from jaxinv.policies.rebalancing import Rebalancing
+from jaxinv.policies.sizing import Sizing
+
+
+class Factor(NamedTuple):
+    """A scale-free parameter as a search starts with it: normal with this mean and standard deviation."""
+
+    mean: float
+    std: float
+    per: str = "cell"  # "cell": one for each; "location": one for all cells of a location
+
+
+@struct.dataclass(kw_only=True)
+class Heuristic(struct.Typed):
+    """Base of the replenishment heuristics: small pytrees, ``policy(env, state, params, key) -> action``.
+
+    Stock is rebalanced first where the environment has transfers and ``rebalancing`` is given; orders then see the
+    inventory position that the transfers leave. Orders are whole units.
+
+    Levels and quantities are in units, one per cell [W, K] of the environment; one per location [W] or a single
+    number [] stands for all cells it covers. Any other shape raises ``ValueError`` when the policy is called.
+    """
+
+    FACTORS: ClassVar[dict[str, Factor]] = {}
+
+    rebalancing: Rebalancing | None = None
+
+    def orders(self, position: Array, env: Any, state: Any, params: Any) -> Array:
+        """Units to order [W, K] at an inventory position [W, K]; need be neither whole nor positive."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_factors(cls, sizing: Sizing, **factors: Array) -> "Heuristic":
+        """The policy whose parameters follow from textbook formulas and the scale-free ``FACTORS`` [W, K]."""
+        raise NotImplementedError
+
+    def __call__(self, env: Any, state: Any, params: Any, key: Array) -> Any:
+        position, flows = env.inventory_position(state), None
+        if self.rebalancing is not None and env.transfers:
+            flows = self.rebalancing.flows(env, state, params)
+            position = position + jnp.sum(flows, 0) - jnp.sum(flows, 1)
+        orders = jnp.maximum(jnp.round(self.orders(position, env, state, params)), 0.0)
+        return env.order_action(orders, flows)
+
+    def per_cell(self, name: str, env: Any) -> Array:
+        """The parameter ``name`` as an array [W, K]."""
+        value = getattr(self, name)
+        locations, items = env.cells
+        if value.shape not in ((), (locations,), (locations, items)):
+            raise ValueError(
+                f"{type(self).__name__}.{name} must have shape {(locations, items)}, {(locations,)} or (), "
+                f"got {value.shape}"
+            )
+        return jnp.broadcast_to(value[:, None] if value.ndim == 1 else value, env.cells)

@@ -1,0 +1,114 @@
+"""Policies that put the cells of a location on one delivery."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxinv import struct
+from jaxinv.policies.base import Factor, Heuristic
+from jaxinv.policies.rebalancing import demand_within
+from jaxinv.policies.sizing import Sizing
+
+
+@struct.dataclass(kw_only=True)
+class Reviewed(Heuristic):
+    """Base of the policies that raise all cells of a location to their levels at every ``review``-th period of the
+    calendar. Phase 0 is the Monday where the review takes 7 days; a phase of 1 reviews a day later."""
+
+    FACTORS: ClassVar = {
+        "safety": Factor(0.0, 0.7),
+        "review": Factor(0.0, 0.5, per="location"),  # log of the review period in economic periods
+        "phase": Factor(0.0, 0.3, per="location"),  # as a part of the review period
+    }
+
+    review: Array = struct.leaf(low=1.0)  # [W] periods R, rounded
+    phase: Array = struct.leaf(0.0)  # [W] periods, rounded
+
+    def levels(self, env: Any, state: Any, params: Any) -> Array:
+        """Order-up-to levels [W, K] in units."""
+        raise NotImplementedError
+
+    def orders(self, position: Array, env: Any, state: Any, params: Any) -> Array:
+        review = jnp.round(self.per_cell("review", env)).astype(jnp.int32)
+        phase = jnp.round(self.per_cell("phase", env)).astype(jnp.int32)
+        due = (state.exo.demand.day - phase) % jnp.maximum(review, 1) == 0
+        return jnp.where(due, jnp.round(self.levels(env, state, params)) - position, 0.0)
+
+    @staticmethod
+    def schedule(sizing: Sizing, review: Array, phase: Array) -> tuple[Array, Array]:
+        """Review periods and phases [W, K] from their factors."""
+        review = jnp.maximum(jnp.round(sizing.period * jnp.exp(review)), 1.0)
+        return review, jnp.round(phase * review)
+
+
+@struct.dataclass(kw_only=True)
+class PeriodicReview(Reviewed):
+    """(R, S): fixed levels, reviewed every R periods, so that the cells of a location share deliveries."""
+
+    level: Array = struct.leaf()  # order-up-to level S
+
+    def levels(self, env: Any, state: Any, params: Any) -> Array:
+        return self.per_cell("level", env)
+
+    @classmethod
+    def from_factors(cls, sizing: Sizing, *, safety: Array, review: Array, phase: Array) -> "PeriodicReview":
+        review, phase = cls.schedule(sizing, review, phase)
+        return cls(review=review, phase=phase, level=sizing.level(review, safety))
+
+
+@struct.dataclass(kw_only=True)
+class ForecastBaseStock(Reviewed):
+    """(R, S) whose levels follow the forecast: what the lead time and the review period are expected to demand, and
+    ``safety`` times the moving deviation of the forecast's error over as many periods.
+
+    The forecast knows the calendar, announced promotions included, and the recent level of sales.
+    """
+
+    safety: Array = struct.leaf()  # standard deviations
+    horizon: int = struct.static(21)  # periods that the calendar is read ahead; beyond them demand is their average
+
+    def levels(self, env: Any, state: Any, params: Any) -> Array:
+        known = env.forecast(state, params)
+        calendar = jax.vmap(lambda ahead: params.demand.mean(state.exo.demand, ahead))(jnp.arange(self.horizon))
+        near = known.shape[0]
+        ratio = jnp.sum(known, 0) / jnp.maximum(jnp.sum(calendar[:near], 0), 1e-6)
+        forecast = jnp.concatenate([known, calendar[near:] * ratio[None]])
+
+        periods = env.lead_time_mean(params)[:, None] + jnp.round(self.per_cell("review", env))
+        deviation = jnp.sqrt(state.exo.variance * periods)
+        return demand_within(forecast, periods) + self.per_cell("safety", env) * deviation
+
+    @classmethod
+    def from_factors(cls, sizing: Sizing, *, safety: Array, review: Array, phase: Array) -> "ForecastBaseStock":
+        review, phase = cls.schedule(sizing, review, phase)
+        return cls(review=review, phase=phase, safety=sizing.safety + safety)
+
+
+@struct.dataclass(kw_only=True)
+class CanOrder(Heuristic):
+    """(s, c, S): when a cell falls to ``reorder`` or below, all cells of its location at ``can_order`` or below are
+    raised to ``up_to`` (Balintfy 1964, Management Science 10(2))."""
+
+    FACTORS: ClassVar = {
+        "safety": Factor(0.0, 0.7),
+        "lot": Factor(0.0, 0.5),  # log of S - s in economic periods' mean demand
+        "joining": Factor(1.0, 1.0),  # logit of (c - s) / (S - s)
+    }
+
+    reorder: Array = struct.leaf()  # s
+    can_order: Array = struct.leaf()  # c
+    up_to: Array = struct.leaf()  # S
+
+    def orders(self, position: Array, env: Any, state: Any, params: Any) -> Array:
+        must = position <= jnp.round(self.per_cell("reorder", env))
+        may = position <= jnp.round(self.per_cell("can_order", env))
+        joined = must | (may & jnp.any(must, 1, keepdims=True))
+        return jnp.where(joined, jnp.round(self.per_cell("up_to", env)) - position, 0.0)
+
+    @classmethod
+    def from_factors(cls, sizing: Sizing, *, safety: Array, lot: Array, joining: Array) -> "CanOrder":
+        reorder = sizing.level(jnp.float32(1), safety) - 1.0
+        lot = jnp.maximum(sizing.mean * sizing.period * jnp.exp(lot), 1.0)
+        return cls(reorder=reorder, can_order=reorder + lot * jax.nn.sigmoid(joining), up_to=reorder + lot)
