@@ -1,0 +1,112 @@
+"""Actor-critic networks (flax.linen).
+
+A network maps one observation, without a batch axis, and the action space to ``(heads, value)``: for each leaf of
+the space what :func:`jaxinv.agents.distributions.distribution` needs, and the value [] of the observation. Of the
+space only the shapes are read. The last layer of the policy starts near zero: in the middle of every box, and with
+nearly equal probabilities of all choices.
+"""
+
+import math
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxinv.env import spaces
+
+LOG_STD_RANGE = (-5.0, 1.0)  # of a raw action: beyond it a Gaussian has collapsed or is uniform on the bounds
+
+
+def for_space(observation_space: spaces.Space, **fields: Any) -> nn.Module:
+    """The network that suits a space: :class:`CellNetwork` for observations [W, K, F], otherwise :class:`MLP`."""
+    cells = isinstance(observation_space, spaces.Box) and len(observation_space.shape) == 3
+    return CellNetwork(**fields) if cells else MLP(**fields)
+
+
+def _dense(features: int, scale: float = math.sqrt(2.0), **fields: Any) -> nn.Dense:
+    return nn.Dense(features, kernel_init=nn.initializers.orthogonal(scale), **fields)
+
+
+class Head(nn.Module):
+    """What the policy says of one leaf of the action space, from an embedding [*lead, H]. The leaf's shape begins
+    with ``lead``; the weights are shared along it, and so are the learned standard deviations of a ``Box``."""
+
+    initial_log_std: float
+
+    @nn.compact
+    def __call__(self, embedding: Array, leaf: Any) -> Any:
+        own = leaf.shape[embedding.ndim - 1 :]
+        choices = (leaf.n,) if isinstance(leaf, spaces.Discrete) else ()
+        out = _dense(math.prod(own + choices), 0.01)(embedding).reshape(leaf.shape + choices)
+        if choices:
+            return out
+        log_std = self.param("log_std", nn.initializers.constant(self.initial_log_std), own)
+        return out, jnp.broadcast_to(jnp.clip(log_std, *LOG_STD_RANGE), leaf.shape)
+
+
+class MLP(nn.Module):
+    """Dense layers on the whole observation, of any structure, as one vector."""
+
+    hidden: tuple[int, ...] = (64, 64)
+    activation: str = "tanh"  # a function of flax.linen
+    shared: bool = False  # whether policy and value share the hidden layers
+    initial_log_std: float = -0.5
+
+    @nn.compact
+    def __call__(self, observation: Any, space: spaces.Space) -> tuple[tuple, Array]:
+        x = jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(observation)])
+        policy = self._embed(x)
+        value = policy if self.shared else self._embed(x)
+        heads = tuple(Head(self.initial_log_std)(policy, leaf) for leaf in spaces.leaves(space))
+        return heads, _dense(1, 1.0)(value)[0]
+
+    def _embed(self, x: Array) -> Array:
+        for features in self.hidden:
+            x = getattr(nn, self.activation)(_dense(features)(x))
+        return x
+
+
+class CellNetwork(nn.Module):
+    """One small network over every cell of an observation [W, K, F], W warehouses by K SKUs.
+
+    The first layer sees a cell alone. Each further layer sees, besides the cell, the means over the SKUs of its
+    warehouse, over the warehouses that hold its SKU, and over all cells (the exchangeable matrix layer of Hartford
+    et al. 2018, "Deep Models of Interactions Across Sets"). Exchanging warehouses or SKUs therefore exchanges the
+    actions, and the number of weights does not depend on W and K.
+
+    An action leaf of shape (W, K, ...) is read from the cells, (W, ...) from the means over their SKUs and any
+    other from the mean over all cells, as is the value.
+    """
+
+    hidden: tuple[int, ...] = (64, 64)
+    activation: str = "tanh"  # a function of flax.linen
+    shared: bool = False  # whether policy and value share the hidden layers
+    initial_log_std: float = -0.5
+
+    @nn.compact
+    def __call__(self, observation: Array, space: spaces.Space) -> tuple[tuple, Array]:
+        policy = self._embed(observation)
+        value = policy if self.shared else self._embed(observation)
+        heads = tuple(
+            Head(self.initial_log_std)(self._pool(policy, leaf.shape), leaf)  # type: ignore[attr-defined]
+            for leaf in spaces.leaves(space)
+        )
+        return heads, _dense(1, 1.0)(jnp.mean(value, (0, 1)))[0]
+
+    def _embed(self, x: Array) -> Array:
+        activation = getattr(nn, self.activation)
+        x = activation(_dense(self.hidden[0])(x))
+        for features in self.hidden[1:]:
+            context = [_dense(features, use_bias=False)(jnp.mean(x, axis, keepdims=True)) for axis in (1, 0, (0, 1))]
+            x = activation(sum(context, _dense(features)(x)))
+        return x
+
+    @staticmethod
+    def _pool(cells: Array, shape: tuple[int, ...]) -> Array:
+        if shape[:2] == cells.shape[:2]:
+            return cells
+        if shape[:1] == cells.shape[:1]:
+            return jnp.mean(cells, 1)
+        return jnp.mean(cells, (0, 1))

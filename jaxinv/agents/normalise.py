@@ -1,0 +1,61 @@
+"""Running mean and variance, kept in the learner's state."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxinv import struct
+
+MEMORY = 1_000  # batches after which old ones begin to be forgotten
+CLIP = 10.0  # bound of a standardised feature
+FLAT = 1e-4  # standard deviation below which a feature counts as constant
+
+
+@struct.dataclass
+class RunningStatistics:
+    """Mean and variance per feature of everything seen, in a tree of observations.
+
+    The features of an array are its last axis; all axes before it are pooled, so an observation [W, K, F] has F
+    features and every cell of it is standardised alike. Batches are merged as by Chan et al. (1983, The American
+    Statistician 37(3)) with equal weights. Batches are counted, not samples, which float32 could not count
+    beyond 16.7e6; from ``MEMORY`` batches on the weights decay exponentially.
+    """
+
+    mean: Any  # leaves [F], or [] where the observation has scalars
+    variance: Any
+    batches: Array  # int32 []
+
+    @classmethod
+    def like(cls, observation: Any) -> "RunningStatistics":
+        """Mean 0 and variance 1, for observations (without a batch axis) of this structure."""
+        mean = jax.tree.map(lambda x: jnp.zeros(x.shape[-1:], jnp.float32), observation)
+        return cls(mean=mean, variance=jax.tree.map(jnp.ones_like, mean), batches=jnp.int32(0))
+
+    def update(self, batch: Any) -> "RunningStatistics":
+        """Statistics with a batch merged in: observations with any leading axes."""
+        weight = 1.0 / (jnp.minimum(self.batches, MEMORY) + 1)
+
+        def merge(x, mean, variance):
+            pooled = tuple(range(x.ndim - mean.ndim))
+            shift = jnp.mean(x, pooled) - mean
+            spread = jnp.var(x, pooled) - variance + (1.0 - weight) * shift**2
+            return mean + weight * shift, variance + weight * spread
+
+        merged = jax.tree.map(merge, batch, self.mean, self.variance)
+        mean, variance = jax.tree.transpose(jax.tree.structure(batch), jax.tree.structure((0, 0)), merged)
+        return RunningStatistics(mean, variance, self.batches + 1)
+
+    def standardise(self, observation: Any) -> Any:
+        """Observations, with any leading axes, in standard deviations from the mean. Features that have never
+        varied are only centred, so that one which begins to vary does not explode."""
+
+        def apply(x, mean, variance):
+            std = jnp.sqrt(variance)
+            centre, scale = (
+                jnp.expand_dims(s, tuple(range(x.ndim - s.ndim))) for s in (mean, jnp.where(std > FLAT, std, 1.0))
+            )
+            return jnp.clip((x - centre) / scale, -CLIP, CLIP)
+
+        return jax.tree.map(apply, observation, self.mean, self.variance)
