@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 
 from jaxinv import struct
-from jaxinv.env import core, spaces
+from jaxinv.env import core, dynamics, spaces
 from jaxinv.env.multi_warehouse import Action
 
 
@@ -101,15 +101,26 @@ class RoundToBatches(ActionWrapper):
 
 @dataclasses.dataclass(frozen=True)
 class DiscreteOrders(ActionWrapper):
-    """Orders of 0..``max_order`` batches in every cell; no transfers."""
+    """Orders of 0..``max_order`` batches in every cell; no transfers.
+
+    Orders that would raise the inventory position above ``max_position`` [units] are masked. With lost sales the
+    newsvendor level over lead time plus one period loses nothing (Zipkin 2008, Operations Research 56(5), sec. 3),
+    and without a bound an untrained policy fills the warehouse for longer than it takes to unlearn ordering.
+    """
 
     max_order: int = 20
+    max_position: float = dynamics.UNLIMITED
 
     def action_space(self, params: Any) -> spaces.Discrete:
         return spaces.Discrete(self.max_order + 1, self.env.cells)
 
     def decode(self, action: Array, state: Any, params: Any) -> Action:
         return self.env.order_action(action.astype(jnp.float32) * params.batch_size[None])
+
+    def action_mask(self, state: Any, params: Any) -> Array:
+        """Legal orders, bool [W, K, max_order + 1]; ordering nothing always is."""
+        orders = jnp.arange(self.max_order + 1)[None, None] * params.batch_size[None, :, None]
+        return (orders == 0) | (self.env.inventory_position(state)[..., None] + orders <= self.max_position)
 
 
 class OrderUpTo(ActionWrapper):
