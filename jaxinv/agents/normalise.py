@@ -8,7 +8,7 @@ from jax import Array
 
 from jaxinv import struct
 
-MEMORY = 1_000  # batches after which old ones begin to be forgotten
+MEMORY = 50  # batches after which old ones begin to be forgotten: what an untrained policy saw must not count for ever
 CLIP = 10.0  # bound of a standardised feature
 FLAT = 1e-4  # standard deviation below which a feature counts as constant
 

@@ -86,7 +86,7 @@ class PPO(struct.Typed):
     num_epochs: int = struct.static(4)
     num_minibatches: int = struct.static(4)
     num_updates: int = struct.static(500)  # iterations in a whole training run, over which schedules run
-    burn_in: int = struct.static(32)  # periods that the untrained policy runs at first, to fill the statistics
+    burn_in: int = struct.static(0)  # periods that the untrained policy runs before learning starts
     stagger: bool = struct.static(True)  # start environments at random times, so that they are not reset together
     average_reward: bool = struct.static(True)
     normalise_observation: bool = struct.static(True)  # by running mean and deviation
@@ -142,7 +142,7 @@ class PPO(struct.Typed):
             env_state=env_state,
             observation=observation,
             action_mask=jax.vmap(self.env.action_mask, in_axes=(0, None))(env_state, env_params),
-            observation_statistics=RunningStatistics.like(example),
+            observation_statistics=RunningStatistics.like(example).update(observation),
             average_reward=jnp.float32(0),
             discounted_sum=jnp.zeros(self.num_envs, jnp.float32),
             return_statistics=RunningStatistics.like(jnp.float32(0)),
@@ -196,7 +196,7 @@ class PPO(struct.Typed):
             action_key, env_key = jax.random.split(key)
             heads, value = self._apply(state.params, self._standardise(state, observation), space)
             distribution = distributions.distribution(space, heads, mask)
-            raw, log_prob = distribution.sample_and_log_prob(seed=action_key)
+            raw = distribution.sample(seed=action_key)
             action = jax.vmap(distributions.to_env, in_axes=(None, 0))(space, raw)
 
             u = jax.random.uniform(env_key, (self.num_envs, num_uniforms))
@@ -206,7 +206,7 @@ class PPO(struct.Typed):
                 observation=observation,
                 action_mask=mask,
                 action=raw,
-                log_prob=log_prob,
+                log_prob=distribution.log_prob(raw),
                 value=value,
                 next_value=next_value,
                 reward=reward,
@@ -274,10 +274,10 @@ class PPO(struct.Typed):
             updates, moved_opt_state = optimiser.update(grads, opt_state, params)
             moved = optax.apply_updates(params, updates), moved_opt_state
             params, opt_state = jax.tree.map(lambda old, new: jnp.where(stopped, old, new), (params, opt_state), moved)
-            metrics |= {"grad_norm": optax.global_norm(grads), "applied": 1.0 - stopped}
+            metrics |= {"grad_norm": optax.tree.norm(grads), "applied": 1.0 - stopped}
             return (params, opt_state, stopped), metrics
 
-        orders = jax.vmap(lambda k: jax.random.permutation(k, self.num_envs))(jax.random.split(key, self.num_epochs))
+        orders = jnp.argsort(jax.random.uniform(key, (self.num_epochs, self.num_envs)), axis=-1)
         carry = state.params, state.opt_state, jnp.bool_(False)
         (params, opt_state, _), metrics = jax.lax.scan(
             minibatch, carry, orders.reshape(self.num_epochs * self.num_minibatches, -1)

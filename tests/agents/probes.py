@@ -1,0 +1,143 @@
+"""Tiny environments with known answers: each isolates one thing a learner must get right."""
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxinv.env import core, spaces
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe(core.Environment):
+    """A number in [0, 1), ``exo``, is drawn anew every period; what follows from it is said by the subclasses.
+    One-period episodes unless said otherwise."""
+
+    def default_params(self) -> Any:
+        return core.EnvParams()
+
+    def num_uniforms(self, params):
+        return 1
+
+    def num_initial_uniforms(self, params):
+        return 1
+
+    def init_state(self, u, params):
+        return core.EnvState(time=jnp.int32(0), exo=u[0])
+
+    def exogenous(self, u, state, params):
+        return core.Exogenous(next=u[0])
+
+    def transition(self, state, action, exo, params):
+        following = core.EnvState(time=state.time + 1, exo=exo.next)
+        outcome = core.Outcome(
+            reward=jnp.float32(self.reward(state, action)), terminated=self.terminated(following), ledger=None
+        )
+        return following, outcome
+
+    def reward(self, state, action):
+        raise NotImplementedError
+
+    def terminated(self, following):
+        return jnp.bool_(True)
+
+    def observe(self, state, params):
+        return jnp.zeros(1)
+
+    def observation_space(self, params):
+        return spaces.unbounded((1,))
+
+    def action_space(self, params):
+        return spaces.Discrete(2)
+
+
+class ConstantReward(Probe):
+    """Value 1: does the value learn at all?"""
+
+    def reward(self, state, action):
+        return 1.0
+
+
+class ObservedReward(Probe):
+    """Value of observation x is x = -1 or 1: does the value read the observation?"""
+
+    def observe(self, state, params):
+        return jnp.where(state.exo < 0.5, -1.0, 1.0)[None]
+
+    def reward(self, state, action):
+        return jnp.where(state.exo < 0.5, -1.0, 1.0)
+
+
+class DelayedReward(Probe):
+    """Nothing in the first period, 1 in the second and last: values ``discount`` and 1."""
+
+    def observe(self, state, params):
+        return jnp.float32(state.time)[None]
+
+    def reward(self, state, action):
+        return state.time == 1
+
+    def terminated(self, following):
+        return following.time >= 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Endless(Probe):
+    """1 in every period, for ever: value 1 / (1 - discount), however often a time limit cuts the episode. With
+    ``ends`` it terminates after one period: value 1."""
+
+    ends: bool = False
+
+    def reward(self, state, action):
+        return 1.0
+
+    def terminated(self, following):
+        return jnp.bool_(self.ends)
+
+
+class Alternating(Probe):
+    """0 and 2 in turn, for ever: average reward 1; differential values -1 / (1 + discount) before the 0 and the
+    opposite before the 2."""
+
+    def observe(self, state, params):
+        return jnp.float32(state.time % 2)[None]
+
+    def reward(self, state, action):
+        return 2 * (state.time % 2)
+
+    def terminated(self, following):
+        return jnp.bool_(False)
+
+
+class MatchTheObservation(Probe):
+    """1 for the action that the observation names: does the policy read the observation?"""
+
+    def observe(self, state, params):
+        return jnp.round(state.exo)[None]
+
+    def reward(self, state, action):
+        return action == jnp.round(state.exo)
+
+
+class Forbidden(Probe):
+    """Action 2 is worth most and illegal; of the legal ones 1 is best, and its value 1."""
+
+    def action_space(self, params):
+        return spaces.Discrete(3)
+
+    def action_mask(self, state, params):
+        return jnp.array([True, True, False])
+
+    def reward(self, state, action):
+        return jnp.float32(action)
+
+
+class Target(Probe):
+    """A number in [0, 10], best at 7, and an unbounded pair, best at (-0.5, 0.5)."""
+
+    def action_space(self, params):
+        return spaces.Tree({"bounded": spaces.Box(0.0, 10.0, ()), "free": spaces.unbounded((2,))})
+
+    def reward(self, state, action):
+        miss = jnp.sum((action["free"] - jnp.array([-0.5, 0.5])) ** 2)
+        return -(((action["bounded"] - 7.0) / 5.0) ** 2) - miss
