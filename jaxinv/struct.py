@@ -31,6 +31,8 @@ def leaf(
     metadata = {"pytree_node": True, "dtype": dtype, "low": low, "high": high, "above": above}
     if default is dataclasses.MISSING:
         return dataclasses.field(metadata=metadata)
+    if default is None:  # the field may be left out
+        return dataclasses.field(metadata=metadata, default=None)
     return dataclasses.field(metadata=metadata, default_factory=lambda: jnp.asarray(default, dtype))
 
 

@@ -50,9 +50,7 @@ def stock_paths(
             axes.step(dates, np.asarray(series["on_hand"])[:, row], color=_COLOURS[0], where="mid", label="on hand")
             orders = np.asarray(series["orders"])[:, row]
             placed = orders > 0
-            axes.plot(
-                np.asarray(dates)[placed], orders[placed], "^", color=_COLOURS[3], markersize=4, label="ordered"
-            )
+            axes.plot(np.asarray(dates)[placed], orders[placed], "^", color=_COLOURS[3], markersize=4, label="ordered")
             axes.axhline(0, color="black", linewidth=0.6)
             axes.set_title(f"{name}: {cell}", fontsize=9)
             axes.tick_params(labelsize=8)
@@ -65,7 +63,9 @@ def stock_paths(
     return figure
 
 
-def cost_by_cause(policies: Mapping[str, Mapping[str, float]], *, bound: float | None = None, title: str = "") -> Figure:
+def cost_by_cause(
+    policies: Mapping[str, Mapping[str, float]], *, bound: float | None = None, title: str = ""
+) -> Figure:
     """Stacked bars of cost per period by cause, a bar per policy: name -> {cause: cost}. Causes that are nothing
     everywhere are left out; gains count as negative costs. ``bound`` is drawn as a line."""
     causes = [c for c in next(iter(policies.values())) if any(abs(costs[c]) > 1e-9 for costs in policies.values())]

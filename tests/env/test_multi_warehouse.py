@@ -220,9 +220,7 @@ def test_physics(seed, key):
 
     # Demand is met, lost or waits.
     met = ledger.sold_locally + ledger.cross_shipped
-    np.testing.assert_allclose(
-        before.backlog + ledger.demanded, met + ledger.lost + after.backlog, **close
-    )
+    np.testing.assert_allclose(before.backlog + ledger.demanded, met + ledger.lost + after.backlog, **close)
     assert (met <= before.backlog + ledger.demanded + 1e-3).all()
 
     # Nothing is negative, no warehouse is overfull by what it accepted, and the ledger is the reward.

@@ -1,0 +1,97 @@
+"""A chain of stores as a ``MultiWarehouse``: a sales panel, what things cost, and where the past ends."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class RetailConfig:
+    """The instance. Money is in units of holding one unit for one day."""
+
+    stores: int = 4
+    """the largest stores of the panel"""
+    skus: int = 6
+    """their largest SKUs (product categories in the embedded panel)"""
+    lead_time: int = 3
+    """days from order to delivery"""
+    holding_cost: float = 1.0
+    """per unit and day"""
+    stockout_penalty: float = 19.0
+    """per unit of demand lost"""
+    delivery_cost: float = 150.0
+    """per delivery to a store, whatever is on it"""
+    line_cost: float = 2.0
+    """per SKU on a delivery"""
+    storage_days: float = 16.0
+    """a store's shelf and back room, in days of its mean demand"""
+    overflow_cost: float = 5.0
+    """per unit that finds no room and is written off"""
+    transfer_cost: float = 3.0
+    """per unit between two stores"""
+    transfer_lead_time: int = 1
+    """days from one store to another"""
+    announced: int = 7
+    """days that promotions are known ahead"""
+    test_days: int = 95
+    """the last days of the panel: held out, never trained, fitted or tuned on"""
+    warmup_days: int = 14
+    """days before the held-out ones that are replayed first, and not counted"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Retail:
+    """What a run needs: the environment, and its parameters with the demand to train on and to judge on."""
+
+    env: Any
+    train_params: Any  # demand fitted to the training dates
+    test_params: Any  # the real demand of the warm-up and the held-out dates
+    test_panel: Any  # the same dates as a panel
+    train_panel: Any
+    fitted: Any  # summary of the fit
+
+
+def build(panel: Any, config: RetailConfig) -> Retail:
+    """The instance of a panel; raises ``ValueError`` if the panel is too small for it."""
+    from jaxinv.data import fit_demand, trace
+    from jaxinv.env.multi_warehouse import MultiWarehouse
+
+    days, stores, skus = panel.quantity.shape
+    for name, wanted, there in (("stores", config.stores, stores), ("skus", config.skus, skus)):
+        if not 1 <= wanted <= there:
+            raise ValueError(f"env.{name} must be in 1..{there}, what the sales file holds; got {wanted}")
+    if days < config.test_days + config.warmup_days + 28:
+        raise ValueError(
+            f"env.test_days must leave {config.warmup_days} warm-up days and 28 days to train on of the {days} days "
+            f"in the sales file; got {config.test_days}"
+        )
+    panel = panel.largest(locations=config.stores, skus=config.skus)
+    split = panel.dates[-config.test_days]
+    train_panel, _ = panel.split(split)
+    _, replayed = panel.split(split - np.timedelta64(config.warmup_days, "D"))
+
+    fit = fit_demand(train_panel, announced=config.announced)
+    mean = train_panel.quantity.mean(0)
+    env = MultiWarehouse(
+        num_warehouses=config.stores,
+        num_skus=config.skus,
+        max_lead_time=max(config.lead_time, config.transfer_lead_time),
+        transfers=config.stores > 1,
+    )
+    params = env.make_params(
+        demand=fit.process,
+        holding_cost=config.holding_cost,
+        stockout_penalty=config.stockout_penalty,
+        fixed_order_cost=config.delivery_cost,
+        line_order_cost=config.line_cost,
+        lead_time=config.lead_time,
+        storage_capacity=config.storage_days * mean.sum(1),
+        overflow_cost=config.overflow_cost,
+        transfer_cost=config.transfer_cost,
+        transfer_lead_time=config.transfer_lead_time,
+        initial_stock=np.round(mean * (config.lead_time + 3)),
+        demand_scale=np.maximum(mean, 0.1),
+    )
+    test = trace(replayed, expected=fit.process, announced=config.announced)
+    return Retail(env, params, params.replace(demand=test), replayed, train_panel, fit)

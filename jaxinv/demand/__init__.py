@@ -1,0 +1,39 @@
+"""Where demand comes from: distributions, what modulates them, and replay of what was sold."""
+
+from jaxinv.demand.base import Demand, DemandState
+from jaxinv.demand.distributions import (
+    Distribution,
+    Empirical,
+    Gamma,
+    Geometric,
+    Intermittent,
+    NegativeBinomial,
+    Normal,
+    Poisson,
+    UniformInteger,
+)
+from jaxinv.demand.modifiers import Modifier, Modulated, Promotion, Regime, Trend, Weekly, Yearly, shock
+from jaxinv.demand.trace import Trace
+
+__all__ = [
+    "Demand",
+    "DemandState",
+    "Distribution",
+    "Empirical",
+    "Gamma",
+    "Geometric",
+    "Intermittent",
+    "Modifier",
+    "Modulated",
+    "NegativeBinomial",
+    "Normal",
+    "Poisson",
+    "Promotion",
+    "Regime",
+    "Trace",
+    "Trend",
+    "UniformInteger",
+    "Weekly",
+    "Yearly",
+    "shock",
+]
