@@ -1,10 +1,10 @@
 """Replenishment heuristics as small pytrees."""
 
-from jaxinv.policies.base import Factor, Heuristic
+from jaxinv.policies.base import Heuristic
 from jaxinv.policies.continuous import BaseStock, CappedBaseStock, ConstantOrder, ReorderPoint
 from jaxinv.policies.joint import CanOrder, ForecastBaseStock, PeriodicReview
 from jaxinv.policies.rebalancing import Rebalancing
-from jaxinv.policies.sizing import Sizing
+from jaxinv.policies.sizing import Factor, Sizing
 
 HEURISTICS = {
     "base_stock": BaseStock,

@@ -1,21 +1,13 @@
 """What all heuristics share: whole orders, rebalancing first, and factors to be tuned by."""
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jax import Array
 
 from jaxinv import struct
 from jaxinv.policies.rebalancing import Rebalancing
-from jaxinv.policies.sizing import Sizing
-
-
-class Factor(NamedTuple):
-    """A scale-free parameter as a search starts with it: normal with this mean and standard deviation."""
-
-    mean: float
-    std: float
-    per: str = "cell"  # "cell": one for each; "location": one for all cells of a location
+from jaxinv.policies.sizing import Factor, Sizing
 
 
 @struct.dataclass(kw_only=True)

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxinv import struct
-from jaxinv.policies.base import Factor, Heuristic
-from jaxinv.policies.sizing import Sizing
+from jaxinv.policies.base import Heuristic
+from jaxinv.policies.sizing import Factor, Sizing
 
 
 @struct.dataclass(kw_only=True)

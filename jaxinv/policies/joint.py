@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxinv import struct
-from jaxinv.policies.base import Factor, Heuristic
+from jaxinv.policies.base import Heuristic
 from jaxinv.policies.rebalancing import demand_within
-from jaxinv.policies.sizing import Sizing
+from jaxinv.policies.sizing import Factor, Sizing
 
 
 @struct.dataclass(kw_only=True)
@@ -92,9 +92,10 @@ class CanOrder(Heuristic):
     raised to ``up_to`` (Balintfy 1964, Management Science 10(2))."""
 
     FACTORS: ClassVar = {
-        "safety": Factor(0.0, 0.7),
-        "lot": Factor(0.0, 0.5),  # log of S - s in economic periods' mean demand
-        "joining": Factor(1.0, 1.0),  # logit of (c - s) / (S - s)
+        "safety": Factor(0.0, 0.7),  # of up_to
+        "lot": Factor(0.0, 0.5),  # log of the periods that up_to covers besides the lead time, in economic periods
+        "trigger": Factor(-0.5, 1.0),  # safety of reorder
+        "joining": Factor(2.0, 1.0),  # logit of (c - s) / (S - s)
     }
 
     reorder: Array = struct.leaf()  # s
@@ -108,7 +109,7 @@ class CanOrder(Heuristic):
         return jnp.where(joined, jnp.round(self.per_cell("up_to", env)) - position, 0.0)
 
     @classmethod
-    def from_factors(cls, sizing: Sizing, *, safety: Array, lot: Array, joining: Array) -> "CanOrder":
-        reorder = sizing.level(jnp.float32(1), safety) - 1.0
-        lot = jnp.maximum(sizing.mean * sizing.period * jnp.exp(lot), 1.0)
-        return cls(reorder=reorder, can_order=reorder + lot * jax.nn.sigmoid(joining), up_to=reorder + lot)
+    def from_factors(cls, sizing: Sizing, *, safety: Array, lot: Array, trigger: Array, joining: Array) -> "CanOrder":
+        up_to = sizing.level(jnp.maximum(sizing.period * jnp.exp(lot), 1.0), safety)
+        reorder = jnp.minimum(sizing.level(jnp.float32(1), trigger), up_to) - 1.0
+        return cls(reorder=reorder, can_order=reorder + (up_to - reorder) * jax.nn.sigmoid(joining), up_to=up_to)

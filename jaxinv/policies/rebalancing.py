@@ -1,11 +1,12 @@
 """One rule for moving stock between locations, which every heuristic can be combined with."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jax import Array
 
 from jaxinv import struct
+from jaxinv.policies.sizing import Factor
 
 
 def demand_within(forecast: Array, periods: Array) -> Array:
@@ -26,6 +27,8 @@ class Rebalancing(struct.Typed):
     on hand beyond the forecast of ``keep`` periods. Whole units move along the cheapest lanes.
     """
 
+    FACTORS: ClassVar = {"need": Factor(0.7, 0.3), "keep": Factor(1.4, 0.5)}  # logs of periods
+
     need: Array = struct.leaf(1.5, low=0.0)  # [] periods
     keep: Array = struct.leaf(7.0, low=0.0)  # [] periods
 
@@ -43,6 +46,10 @@ class Rebalancing(struct.Typed):
         short = jnp.round(jnp.maximum(expected - available - arriving, 0.0))
         spare = jnp.floor(jnp.maximum(available - kept, 0.0))
         return jnp.where(short > 0, short, -spare)
+
+    @classmethod
+    def from_factors(cls, need: Array, keep: Array) -> "Rebalancing":
+        return cls(need=jnp.exp(need), keep=jnp.exp(keep))
 
     def flows(self, env: Any, state: Any, params: Any) -> Array:
         """Transfer flows [W, W, K] from row to column."""

@@ -1,6 +1,6 @@
 """From textbook formulas to levels: what makes the parameters of heuristics scale-free."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
@@ -8,6 +8,14 @@ from jax.scipy.special import ndtri
 
 from jaxinv import struct
 from jaxinv.policies import newsvendor
+
+
+class Factor(NamedTuple):
+    """A scale-free parameter as a search starts with it: normal with this mean and standard deviation."""
+
+    mean: float
+    std: float
+    per: str = "cell"  # "cell", or "location" for one that its cells share
 
 
 @struct.dataclass
