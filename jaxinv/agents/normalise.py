@@ -8,34 +8,35 @@ from jax import Array
 
 from jaxinv import struct
 
-MEMORY = 50  # batches after which old ones begin to be forgotten: what an untrained policy saw must not count for ever
 CLIP = 10.0  # bound of a standardised feature
 FLAT = 1e-4  # standard deviation below which a feature counts as constant
 
 
-@struct.dataclass
+@struct.dataclass(kw_only=True)
 class RunningStatistics:
     """Mean and variance per feature of everything seen, in a tree of observations.
 
     The features of an array are its last axis; all axes before it are pooled, so an observation [W, K, F] has F
     features and every cell of it is standardised alike. Batches are merged as by Chan et al. (1983, The American
     Statistician 37(3)) with equal weights. Batches are counted, not samples, which float32 could not count
-    beyond 16.7e6; from ``MEMORY`` batches on the weights decay exponentially.
+    beyond 16.7e6; from ``memory`` batches on the weights decay exponentially, as what an untrained policy saw must
+    not count for ever.
     """
 
     mean: Any  # leaves [F], or [] where the observation has scalars
     variance: Any
     batches: Array  # int32 []
+    memory: int = struct.static()
 
     @classmethod
-    def like(cls, observation: Any) -> "RunningStatistics":
+    def like(cls, observation: Any, memory: int) -> "RunningStatistics":
         """Mean 0 and variance 1, for observations (without a batch axis) of this structure."""
         mean = jax.tree.map(lambda x: jnp.zeros(x.shape[-1:], jnp.float32), observation)
-        return cls(mean=mean, variance=jax.tree.map(jnp.ones_like, mean), batches=jnp.int32(0))
+        return cls(mean=mean, variance=jax.tree.map(jnp.ones_like, mean), batches=jnp.int32(0), memory=memory)
 
     def update(self, batch: Any) -> "RunningStatistics":
         """Statistics with a batch merged in: observations with any leading axes."""
-        weight = 1.0 / (jnp.minimum(self.batches, MEMORY) + 1)
+        weight = 1.0 / jnp.minimum(self.batches + 1, self.memory)
 
         def merge(x, mean, variance):
             pooled = tuple(range(x.ndim - mean.ndim))
@@ -45,7 +46,7 @@ class RunningStatistics:
 
         merged = jax.tree.map(merge, batch, self.mean, self.variance)
         mean, variance = jax.tree.transpose(jax.tree.structure(batch), jax.tree.structure((0, 0)), merged)
-        return RunningStatistics(mean, variance, self.batches + 1)
+        return self.replace(mean=mean, variance=variance, batches=self.batches + 1)
 
     def standardise(self, observation: Any) -> Any:
         """Observations, with any leading axes, in standard deviations from the mean. Features that have never

@@ -142,10 +142,10 @@ class PPO(struct.Typed):
             env_state=env_state,
             observation=observation,
             action_mask=jax.vmap(self.env.action_mask, in_axes=(0, None))(env_state, env_params),
-            observation_statistics=RunningStatistics.like(example).update(observation),
+            observation_statistics=RunningStatistics.like(example, memory=50).update(observation),
             average_reward=jnp.float32(0),
             discounted_sum=jnp.zeros(self.num_envs, jnp.float32),
-            return_statistics=RunningStatistics.like(jnp.float32(0)),
+            return_statistics=RunningStatistics.like(jnp.float32(0), memory=5),
             action_space=action_space,
         )
         if self.burn_in:
