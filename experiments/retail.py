@@ -54,7 +54,7 @@ class Retail:
 
 def build(panel: Any, config: RetailConfig) -> Retail:
     """The instance of a panel; raises ``ValueError`` if the panel is too small for it."""
-    from jaxinv.data import fit_demand, trace
+    from jaxinv.data import fit_demand
     from jaxinv.env.multi_warehouse import MultiWarehouse
 
     days, stores, skus = panel.quantity.shape
@@ -93,5 +93,5 @@ def build(panel: Any, config: RetailConfig) -> Retail:
         initial_stock=np.round(mean * (config.lead_time + 3)),
         demand_scale=np.maximum(mean, 0.1),
     )
-    test = trace(replayed, expected=fit.process, announced=config.announced)
+    test = fit.replay(replayed, announced=config.announced)
     return Retail(env, params, params.replace(demand=test), replayed, train_panel, fit)
