@@ -20,8 +20,6 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "jax.core.pytype_aval_mappings", DeprecationWarning)
     import distrax
 
-Distribution = distrax.Distribution
-
 
 class _Categorical(distrax.Categorical):
     """Sampled by inverse CDF: one uniform per entry, where the Gumbel trick needs one per choice and two logarithms
@@ -35,8 +33,8 @@ class _Categorical(distrax.Categorical):
         return jnp.argmax(u < cumulative[None], -1)
 
 
-def distribution(space: spaces.Space, heads: tuple, mask: Any = None) -> Distribution:
-    """Distribution over the raw actions of ``space``, all entries independent.
+def distribution(space: spaces.Space, heads: tuple, mask: Any = None) -> Any:
+    """The distrax distribution over the raw actions of ``space``, all entries independent.
 
     ``heads`` holds what a network says of each leaf of the space, in the order of ``spaces.leaves``: logits
     [..., *shape, n] of a ``Discrete``; mean and log standard deviation, both [..., *shape], of a ``Box``. ``mask``
@@ -60,7 +58,7 @@ def _flatten(space: spaces.Space) -> tuple[list, Any]:
     return jax.tree.flatten(tree, is_leaf=lambda node: isinstance(node, spaces.Space))
 
 
-def _factor(space: Any, head: Any, mask: Array | None) -> Distribution:
+def _factor(space: Any, head: Any, mask: Array | None) -> Any:
     if isinstance(space, spaces.Discrete):
         logits = head if mask is None else jnp.where(mask, head, -jnp.inf)
         entries = _Categorical(logits)

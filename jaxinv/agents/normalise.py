@@ -1,5 +1,6 @@
 """Running mean and variance, kept in the learner's state."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ from jax import Array
 from jaxinv import struct
 
 CLIP = 10.0  # bound of a standardised feature
-FLAT = 1e-4  # standard deviation below which a feature counts as constant
+FLAT = 1e-4  # a feature counts as constant when its deviation is less than this part of 1 + |mean|
 
 
 @struct.dataclass(kw_only=True)
@@ -46,7 +47,7 @@ class RunningStatistics:
 
         merged = jax.tree.map(merge, batch, self.mean, self.variance)
         mean, variance = jax.tree.transpose(jax.tree.structure(batch), jax.tree.structure((0, 0)), merged)
-        return self.replace(mean=mean, variance=variance, batches=self.batches + 1)
+        return dataclasses.replace(self, mean=mean, variance=variance, batches=self.batches + 1)
 
     def standardise(self, observation: Any) -> Any:
         """Observations, with any leading axes, in standard deviations from the mean. Features that have never
@@ -54,9 +55,9 @@ class RunningStatistics:
 
         def apply(x, mean, variance):
             std = jnp.sqrt(variance)
-            centre, scale = (
-                jnp.expand_dims(s, tuple(range(x.ndim - s.ndim))) for s in (mean, jnp.where(std > FLAT, std, 1.0))
-            )
-            return jnp.clip((x - centre) / scale, -CLIP, CLIP)
+            scale = jnp.where(std > FLAT * (1.0 + jnp.abs(mean)), std, 1.0)
+            batch_axes = tuple(range(x.ndim - mean.ndim))
+            centred = x - jnp.expand_dims(mean, batch_axes)
+            return jnp.clip(centred / jnp.expand_dims(scale, batch_axes), -CLIP, CLIP)
 
         return jax.tree.map(apply, observation, self.mean, self.variance)

@@ -1,5 +1,6 @@
 """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347), compiled together with the environment."""
 
+import dataclasses
 from typing import Any
 
 import flax.linen as nn
@@ -162,7 +163,7 @@ class PPO(struct.Typed):
         metrics |= causes
         metrics["reward"] = jnp.mean(trajectory.reward)
         metrics["average_reward"] = state.average_reward
-        return state.replace(key=key, updates=state.updates + 1), metrics
+        return dataclasses.replace(state, key=key, updates=state.updates + 1), metrics
 
     def train(self, key: Array, env_params: Any) -> tuple[PPOState, dict[str, Array]]:
         """All ``num_updates`` iterations from :meth:`init`: (state, metrics [num_updates])."""
@@ -218,14 +219,15 @@ class PPO(struct.Typed):
         carry = state.env_state, state.observation, state.action_mask
         carry, (trajectory, causes) = jax.lax.scan(period, carry, jax.random.split(key, length))
         env_state, observation, mask = carry
-        state = state.replace(env_state=env_state, observation=observation, action_mask=mask)
+        state = dataclasses.replace(state, env_state=env_state, observation=observation, action_mask=mask)
         return state, trajectory, jax.tree.map(jnp.mean, causes)
 
     def _estimate(self, state: PPOState, trajectory: Trajectory) -> tuple[PPOState, Batch]:
         """Advantages and value targets; the statistics move on, after this trajectory was standardised by the ones
         that its policy saw."""
         observation = self._standardise(state, trajectory.observation)
-        state = state.replace(
+        state = dataclasses.replace(
+            state,
             observation_statistics=state.observation_statistics.update(trajectory.observation),
             average_reward=self._move_average_reward(state, trajectory.reward),
         )
@@ -233,7 +235,9 @@ class PPO(struct.Typed):
         if self.normalise_reward:
             done = trajectory.terminated | trajectory.truncated
             last, sums = returns.discounted_sums(state.discounted_sum, reward, done, self.discount)
-            state = state.replace(discounted_sum=last, return_statistics=state.return_statistics.update(sums))
+            state = dataclasses.replace(
+                state, discounted_sum=last, return_statistics=state.return_statistics.update(sums)
+            )
             reward = reward / jnp.sqrt(state.return_statistics.variance + 1e-8)
 
         advantage = returns.generalised_advantages(
@@ -285,7 +289,7 @@ class PPO(struct.Typed):
         metrics = jax.tree.map(jnp.mean, metrics)
         error = jnp.var(batch.target - batch.value)
         metrics["explained_variance"] = 1.0 - error / (jnp.var(batch.target) + 1e-8)
-        return state.replace(params=params, opt_state=opt_state), metrics
+        return dataclasses.replace(state, params=params, opt_state=opt_state), metrics
 
     def _loss(self, params: Any, batch: Batch, space: Any, entropy_coef: Array) -> tuple[Array, dict[str, Array]]:
         heads, value = self._apply(params, batch.observation, space)

@@ -57,7 +57,7 @@ def test_termination_ends_the_return_and_truncation_does_not(ends, value):
 
 
 def test_average_reward_and_differential_values():
-    ppo, state, metrics = train(probes.Alternating(), average_reward=True, discount=0.99, num_updates=100)
+    ppo, state, _ = train(probes.Alternating(), average_reward=True, discount=0.99, num_updates=100)
     assert float(state.average_reward) == pytest.approx(1.0, abs=0.01)
     assert values(ppo, state, 0.0, 1.0) == pytest.approx([-1 / 1.99, 1 / 1.99], abs=0.05)
 
