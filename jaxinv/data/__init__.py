@@ -1,7 +1,18 @@
 """Sales files in, panels out, and processes fitted to them."""
 
+from jaxinv.data.columns import KNOWN_NAMES
 from jaxinv.data.embedded import PANELS, load_panel
 from jaxinv.data.fit import FittedDemand, fit_demand
 from jaxinv.data.panel import DemandPanel
+from jaxinv.data.read import read_sales, read_wide
 
-__all__ = ["PANELS", "DemandPanel", "FittedDemand", "fit_demand", "load_panel"]
+__all__ = [
+    "KNOWN_NAMES",
+    "PANELS",
+    "DemandPanel",
+    "FittedDemand",
+    "fit_demand",
+    "load_panel",
+    "read_sales",
+    "read_wide",
+]

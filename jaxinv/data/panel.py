@@ -1,150 +1,181 @@
-"""Sales by date, location and SKU, as plain arrays."""
+"""A panel of sales: what was sold of every SKU in every location in every period."""
 
 import dataclasses
+import datetime
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+
+Date = str | datetime.date | np.datetime64
+_DAYS = {"day": 1, "week": 7}
+_ARRAYS = ("quantity", "price", "promotion", "available")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DemandPanel:
-    """Units sold on every date of an unbroken range, by location and SKU.
+    """Sales by period, location and SKU, without a gap in time; plain numpy arrays.
 
-    Sales are not demand where stock ran out; ``available`` tells what is known of it: False where an item was not on
-    sale, so that its zero says nothing. A price is that of the date, also where nothing was sold.
+    Sales are not demand where stock ran out. ``available`` tells what is known of it: where False an item was not on
+    sale (a closed shop, a SKU not listed), so that its zero says nothing.
+
+    Raises ``ValueError``, naming the field, where shapes, dates or values do not fit.
     """
 
-    quantity: np.ndarray  # [T, L, K] float32 units
-    dates: np.ndarray  # [T] datetime64[D]; every day, or every Monday where period is "week"
-    locations: tuple[str, ...]
-    skus: tuple[str, ...]
-    price: np.ndarray | None = None  # [T, L, K] float32 money per unit
-    promotion: np.ndarray | None = None  # [T, L, K] bool
-    available: np.ndarray | None = None  # [T, L, K] bool; all True where not given
-    period: str = "day"  # or "week"
+    quantity: np.ndarray  # [T, W, K] float32 units, >= 0
+    dates: np.ndarray  # [T] datetime64[D]: every day, or the first day of every week
+    locations: tuple[str, ...]  # W names
+    skus: tuple[str, ...]  # K names
+    price: np.ndarray | None = None  # [T, W, K] float32 money per unit; NaN where never known
+    promotion: np.ndarray | None = None  # [T, W, K] bool: a promotion runs
+    available: np.ndarray = None  # type: ignore[assignment]  # [T, W, K] bool: on sale; True where not given
+    period: Literal["day", "week"] = "day"
 
     def __post_init__(self):
-        def put(name: str, value: Any) -> None:
-            object.__setattr__(self, name, value)
-
-        put("quantity", np.asarray(self.quantity, np.float32))
-        put("dates", np.asarray(self.dates, "datetime64[D]"))
-        put("locations", tuple(str(x) for x in self.locations))
-        put("skus", tuple(str(x) for x in self.skus))
-        shape = (len(self.dates), len(self.locations), len(self.skus))
+        quantity = self._put("quantity", np.asarray(self.quantity, np.float32))
+        if quantity.ndim != 3 or 0 in quantity.shape:
+            raise ValueError(f"DemandPanel.quantity must be [dates, locations, SKUs], got shape {quantity.shape}")
+        if not np.isfinite(quantity).all() or (quantity < 0).any():
+            raise ValueError("DemandPanel.quantity must be finite and not negative")
+        if self.period not in _DAYS:
+            raise ValueError(f"DemandPanel.period must be 'day' or 'week', got {self.period!r}")
+        self._put("dates", np.asarray(self.dates, "datetime64[D]"))
+        self._put("locations", tuple(str(name) for name in self.locations))
+        self._put("skus", tuple(str(name) for name in self.skus))
+        for size, name in zip(quantity.shape, ("dates", "locations", "skus"), strict=True):
+            if len(getattr(self, name)) != size:
+                raise ValueError(f"DemandPanel.{name} must be {size}, as quantity has, got {len(getattr(self, name))}")
+        for name in ("locations", "skus"):
+            names = getattr(self, name)
+            if len(set(names)) < len(names):
+                raise ValueError(f"DemandPanel.{name} must differ, got {_some(names)}")
+        gaps = np.flatnonzero(np.diff(self.dates) != np.timedelta64(_DAYS[self.period], "D"))
+        if len(gaps):
+            before, after = self.dates[gaps[0] : gaps[0] + 2]
+            raise ValueError(f"DemandPanel.dates must be one {self.period} apart, but {after} follows {before}")
         if self.available is None:
-            put("available", np.ones(shape, bool))
+            self._put("available", np.ones(quantity.shape, bool))
         for name, dtype in (("price", np.float32), ("promotion", bool), ("available", bool)):
             if getattr(self, name) is not None:
-                put(name, np.asarray(getattr(self, name), dtype))
-        for name in ("quantity", "price", "promotion", "available"):
-            array = getattr(self, name)
-            if array is not None and array.shape != shape:
-                raise ValueError(
-                    f"DemandPanel.{name} must have shape {shape} (dates, locations, SKUs), got {array.shape}"
-                )
-        if not len(self.dates):
-            raise ValueError("DemandPanel.dates must not be empty")
-        if not np.isfinite(self.quantity).all() or (self.quantity < 0).any():
-            raise ValueError("DemandPanel.quantity must be finite and not negative")
-        if self.period not in ("day", "week"):
-            raise ValueError(f"DemandPanel.period must be 'day' or 'week', got {self.period!r}")
-        steps = np.diff(self.dates)
-        if (steps != np.timedelta64(self.days_per_period, "D")).any():
-            at = self.dates[1:][steps != np.timedelta64(self.days_per_period, "D")][0]
-            raise ValueError(f"DemandPanel.dates must be every {self.period}, without a gap; broken at {at}")
+                array = self._put(name, np.asarray(getattr(self, name), dtype))
+                if array.shape != quantity.shape:
+                    raise ValueError(f"DemandPanel.{name} must have shape {quantity.shape}, got {array.shape}")
+        if self.price is not None and ((self.price < 0) | np.isinf(self.price)).any():
+            raise ValueError("DemandPanel.price must be finite and not negative, or NaN where it is not known")
 
-    @property
-    def days_per_period(self) -> int:
-        return 1 if self.period == "day" else 7
+    def _put(self, name: str, value: Any) -> Any:
+        object.__setattr__(self, name, value)
+        return value
+
+    def __repr__(self) -> str:
+        periods, locations, skus = self.quantity.shape
+        known = [name for name in ("price", "promotion") if getattr(self, name) is not None]
+        return (
+            f"DemandPanel({periods} {self.period}s {self.dates[0]}..{self.dates[-1]}, {locations} locations, {skus} "
+            f"SKUs, {self.quantity.sum(dtype=float):.0f} units{''.join(f', {name}' for name in known)}, "
+            f"{self.available.mean():.1%} available)"
+        )
 
     @property
     def start_day(self) -> int:
-        """Calendar day of the first date, as ``jaxinv.demand.DemandState.day`` counts them."""
-        return int((self.dates[0] - np.datetime64("0001-01-01")).astype(int))
+        """The first period in the calendar of ``jaxinv.demand``: days from Monday 1 January of the year 1, or of a
+        weekly panel, weeks."""
+        first: datetime.date = self.dates[0].item()
+        return (first.toordinal() - 1) // _DAYS[self.period]
 
-    def between(self, start: Any = None, end: Any = None) -> "DemandPanel":
-        """Dates from ``start`` on and before ``end``."""
-        inside = np.ones(len(self.dates), bool)
-        if start is not None:
-            inside &= self.dates >= np.datetime64(start, "D")
-        if end is not None:
-            inside &= self.dates < np.datetime64(end, "D")
-        if not inside.any():
-            raise ValueError(
-                f"no dates from {start} on and before {end}: there are {self.dates[0]} to {self.dates[-1]}"
-            )
-        return self._take(inside, 0, dates=self.dates[inside])
+    def between(self, start: Date | None = None, end: Date | None = None) -> "DemandPanel":
+        """The periods that begin on ``start`` or later, and before ``end``."""
+        first = 0 if start is None else int(np.searchsorted(self.dates, to_day(start)))
+        last = len(self.dates) if end is None else int(np.searchsorted(self.dates, to_day(end)))
+        if first >= last:
+            raise ValueError(f"no dates from {start} and before {end}: there are {self.dates[0]} to {self.dates[-1]}")
+        rows = slice(first, last)
+        return dataclasses.replace(self, dates=self.dates[rows], **self._each(lambda array: array[rows]))
 
-    def split(self, date: Any) -> tuple["DemandPanel", "DemandPanel"]:
-        """The dates before ``date``, and those from it on."""
+    def split(self, date: Date) -> tuple["DemandPanel", "DemandPanel"]:
+        """The periods before ``date``, and those from it on: nothing in common."""
         return self.between(end=date), self.between(start=date)
 
     def select(
         self, locations: Sequence[str | int] | None = None, skus: Sequence[str | int] | None = None
     ) -> "DemandPanel":
         """Some locations and SKUs, by name or index, in the order given."""
-        panel = self
-        if locations is not None:
-            at = _indices(locations, self.locations, "location")
-            panel = panel._take(at, 1, locations=tuple(self.locations[i] for i in at))
-        if skus is not None:
-            at = _indices(skus, self.skus, "SKU")
-            panel = panel._take(at, 2, skus=tuple(self.skus[i] for i in at))
-        return panel
+        w, k = _indices(locations, self.locations, "location"), _indices(skus, self.skus, "SKU")
+        return dataclasses.replace(
+            self,
+            locations=tuple(self.locations[i] for i in w),
+            skus=tuple(self.skus[i] for i in k),
+            **self._each(lambda array: array[:, w][:, :, k]),
+        )
 
     def largest(self, locations: int | None = None, skus: int | None = None) -> "DemandPanel":
         """The ``locations`` that sell most units, and the ``skus`` that sell most there, largest first."""
-        panel = self
-        if locations is not None:
-            panel = panel.select(locations=np.argsort(-panel.quantity.sum((0, 2)), kind="stable")[:locations].tolist())
-        if skus is not None:
-            panel = panel.select(skus=np.argsort(-panel.quantity.sum((0, 1)), kind="stable")[:skus].tolist())
-        return panel
+        w = _largest(self.quantity.sum((0, 2)), locations, "locations")
+        return self.select(w, _largest(self.quantity[:, w].sum((0, 1)), skus, "skus"))
 
     def to_weeks(self) -> "DemandPanel":
         """Whole weeks, Monday to Sunday; days before the first Monday and after the last Sunday are left out. Prices
-        are averages by quantity; an item is on promotion, or available, in a week if it is on any day of it."""
+        are means by units (by days where none was sold); an item is on promotion, or available, in a week if it is
+        on any day of it."""
         if self.period == "week":
             return self
         first = -self.start_day % 7
         weeks = (len(self.dates) - first) // 7
         if not weeks:
-            raise ValueError(f"no whole week from {self.dates[0]} to {self.dates[-1]}")
+            raise ValueError(f"no whole week, Monday to Sunday, from {self.dates[0]} to {self.dates[-1]}")
 
-        def by_week(x: np.ndarray) -> np.ndarray:
-            return x[first : first + 7 * weeks].reshape(weeks, 7, *x.shape[1:])
+        def by_week(array: np.ndarray) -> np.ndarray:
+            return array[first : first + 7 * weeks].reshape(weeks, 7, *array.shape[1:])
 
         quantity, price = by_week(self.quantity), None
         if self.price is not None:
             # A little weight for every day gives the plain mean where nothing was sold.
-            weight = quantity + 1e-6
-            price = (by_week(self.price) * weight).sum(1) / weight.sum(1)
-        return dataclasses.replace(
-            self,
-            quantity=quantity.sum(1),
+            daily = by_week(self.price)
+            weight = np.where(np.isnan(daily), 0.0, quantity + 1e-6)
+            with np.errstate(invalid="ignore"):
+                price = np.nansum(daily * weight, 1) / weight.sum(1)
+        return DemandPanel(
+            quantity.sum(1),
+            by_week(self.dates)[:, 0],
+            self.locations,
+            self.skus,
             price=price,
-            promotion=None if self.promotion is None else by_week(self.promotion).any(1),
-            available=None if self.available is None else by_week(self.available).any(1),
-            dates=self.dates[first : first + 7 * weeks : 7],
+            promotion=None if self.promotion is None else by_week(self.promotion).max(1),
+            available=by_week(self.available).max(1),
             period="week",
         )
 
-    def _take(self, index: Any, axis: int, **fields: Any) -> "DemandPanel":
-        index = np.flatnonzero(index) if np.asarray(index).dtype == bool else index
-        for name in ("quantity", "price", "promotion", "available"):
-            array = getattr(self, name)
-            fields[name] = None if array is None else np.take(array, index, axis)
-        return dataclasses.replace(self, **fields)
+    def _each(self, change: Any) -> dict[str, Any]:
+        """``change`` of every array there is."""
+        return {name: None if getattr(self, name) is None else change(getattr(self, name)) for name in _ARRAYS}
 
 
-def _indices(wanted: Sequence[str | int], names: tuple[str, ...], what: str) -> list[int]:
+def to_day(date: Date) -> np.datetime64:
+    """A date, without the time of day."""
+    try:
+        return np.datetime64(date, "D")  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        raise ValueError(f"a date must be like 2017-09-28, got {date!r}") from None
+
+
+def _indices(wanted: Sequence[str | int] | None, names: tuple[str, ...], what: str) -> list[int]:
+    if wanted is None:
+        return list(range(len(names)))
     places = {name: i for i, name in enumerate(names)}
     found = []
-    for item in wanted:
-        index = item if isinstance(item, int) else places.get(item)
+    for item in [wanted] if isinstance(wanted, str) else wanted:
+        index = places.get(item) if isinstance(item, str) else int(item)
         if index is None or not -len(names) <= index < len(names):
-            raise ValueError(f"no {what} {item!r}; there are {len(names)}: {', '.join(names[:20])}")
+            raise ValueError(f"no {what} {item!r}; there are {len(names)}: {_some(names)}")
         found.append(index % len(names))
     return found
+
+
+def _largest(volume: np.ndarray, count: int | None, what: str) -> list[int]:
+    if count is not None and not 1 <= count <= len(volume):
+        raise ValueError(f"largest: {what} must be in 1..{len(volume)}, got {count}")
+    return list(range(len(volume))) if count is None else np.argsort(-volume, kind="stable")[:count].tolist()
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")

@@ -1,0 +1,146 @@
+"""The columns of a sales file: which is which, and what their entries mean."""
+
+import datetime
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxinv.data.panel import Date, to_day
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# What columns are commonly called, in small letters and digits, without an ending like id or number.
+KNOWN_NAMES = {
+    "date": ("date", "day", "ds", "datetime", "timestamp", "invoicedate", "orderdate", "transactiontimestamp"),
+    "location": ("location", "store", "shop", "site", "branch", "warehouse"),
+    "sku": ("sku", "item", "product", "article", "stock", "family"),
+    "quantity": ("quantity", "qty", "units", "unitssold", "unitsales", "sales", "demand", "sold"),
+    "price": ("price", "unitprice", "sellprice", "sellingprice"),
+    "promotion": ("promotion", "promo", "onpromotion"),
+    "available": ("available", "availability", "onsale", "open"),
+}
+_ENDING = r"(id|no|nbr|number|code)$"
+
+
+def load(path: str | Path, separator: str, encoding: str) -> tuple["pl.DataFrame", int]:
+    """The file as a table, a CSV as text only, and the number of its first data row."""
+    import polars as pl
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no sales file {path}")
+    try:
+        if path.name.lower().endswith((".parquet", ".pq")):
+            return pl.read_parquet(path), 1
+        if path.name.lower().endswith((".csv", ".csv.gz", ".txt", ".tsv")):
+            return pl.read_csv(path, separator=separator, encoding=encoding, infer_schema=False), 2
+    except pl.exceptions.NoDataError:
+        raise ValueError(f"{path} is empty") from None
+    except (pl.exceptions.ComputeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read (see separator and encoding): {error}") from None
+    raise ValueError(f"{path}: a sales file is .csv, .csv.gz, .txt, .tsv or .parquet")
+
+
+def match(
+    there: Sequence[str],
+    columns: Mapping[str, str | None] | None,
+    path: Any,
+    roles: Iterable[str] = tuple(KNOWN_NAMES),
+    required: Iterable[str] = ("date", "quantity"),
+) -> dict[str, str]:
+    """Role to column name: as mapped by ``columns``, else by common names."""
+    columns, roles = dict(columns or {}), tuple(roles)
+    names = {}
+    for role, name in columns.items():
+        if role not in roles:
+            raise ValueError(f"columns: {role!r} is no role; roles are {', '.join(roles)}")
+        if name is not None and name not in there:
+            raise ValueError(f"{path} has no column {name!r} for {role}; its columns are {listed(there)}")
+    for role in roles:
+        mapped = columns.get(role)
+        found = [] if mapped is None else [mapped]
+        if role not in columns:
+            found = [n for n in there if _plain(n) in KNOWN_NAMES[role] and n not in columns.values()]
+        if len(found) > 1:
+            raise ValueError(
+                f"{path}: {listed(found)} could each be the {role}; say which, as columns={{{role!r}: ...}}"
+            )
+        if found:
+            names[role] = found[0]
+        elif role in required:
+            raise ValueError(
+                f"{path} has no column for {role}; name it, as columns={{{role!r}: ...}}, or use read_wide for a file "
+                f"with a column per period. Its columns are {listed(there)}"
+            )
+    return names
+
+
+def text(column: "pl.Series") -> "pl.Series":
+    """Entries as text without blanks around; empty where missing."""
+    import polars as pl
+
+    return column.cast(pl.String).fill_null("").str.strip_chars()
+
+
+def numbers(column: "pl.Series") -> "pl.Series":
+    """Entries as numbers; null where they are none."""
+    import polars as pl
+
+    return (text(column) if column.dtype == pl.String else column).cast(pl.Float64, strict=False)
+
+
+def flags(column: "pl.Series", empty: bool) -> "pl.Series":
+    """Entries as true (also any number above 0) or false, ``empty`` where missing; null where they are neither."""
+    import polars as pl
+
+    words = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0, "": float(empty)}
+    entries = text(column).str.to_lowercase()
+    value = entries.replace_strict(words, default=entries.cast(pl.Float64, strict=False), return_dtype=pl.Float64)
+    return pl.select(pl.when(value.is_finite() & (value >= 0)).then(value > 0)).to_series()
+
+
+def dates(column: "pl.Series", date_format: str | None) -> "pl.Series":
+    """Entries as dates, without the time of day; null where they are none."""
+    import polars as pl
+
+    if column.dtype.is_temporal():
+        return column.dt.date() if column.dtype == pl.Datetime else column.cast(pl.Date)
+    entries = text(column)
+    if date_format is None:
+        return entries.str.extract(r"^(\d{4}-\d{2}-\d{2})(?:$|[ T]\d)").str.to_date("%Y-%m-%d", strict=False)
+    try:
+        return entries.str.to_date(date_format, strict=False)
+    except pl.exceptions.ComputeError as error:
+        raise ValueError(f"date_format {date_format!r} cannot be used: {error}") from None
+
+
+def period_columns(
+    there: Sequence[str], first_date: Date | None, date_format: str | None, step: int
+) -> dict[str, np.datetime64]:
+    """Column name to date, of the columns headed by a date or, counted from ``first_date`` in steps of days, by a
+    numbered name."""
+    import polars as pl
+
+    if first_date is not None:
+        first = to_day(first_date)
+        found = {name: re.fullmatch(r"[A-Za-z]+_?(\d+)", name) for name in there}
+        return {name: first + step * (int(m[1]) - 1) for name, m in found.items() if m}
+    headed = dict(zip(there, dates(pl.Series(there, dtype=pl.String), date_format).to_numpy(), strict=True))
+    for name in there if date_format is None else ():
+        week = re.fullmatch(r"(\d{4})-W(\d{2})", name)
+        if week and 1 <= int(week[2]) <= 53:
+            headed[name] = np.datetime64(datetime.date.fromisocalendar(int(week[1]), int(week[2]), 1))
+    return {name: date for name, date in headed.items() if not np.isnat(date)}
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a message, the first twenty."""
+    return ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
+def _plain(name: str) -> str:
+    return re.sub(_ENDING, "", re.sub(r"[^a-z0-9]", "", name.lower()))

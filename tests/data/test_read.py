@@ -1,0 +1,264 @@
+"""Every rule of the readers on small files, and real files of many shapes where they are at hand."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from jaxinv.data import read_sales, read_wide
+
+REAL = Path(__file__).parents[3] / "shared" / "data"
+real = pytest.mark.skipif(not REAL.is_dir(), reason="needs the files of ../shared/data")
+
+LONG = """date,store,item,quantity,price,promo
+2024-03-03,s2,b,4,2.5,0
+2024-03-01,s1,a,1,1.0,1
+2024-03-01,s1,a,3,2.0,0
+2024-03-01,s2,b,2,2.0,0
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write text to a file and give its path."""
+
+    def write(content: str, name: str = "sales.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode())
+        return path
+
+    return write
+
+
+def test_unsorted_rows_duplicates_and_absent_days(written):
+    panel = read_sales(written(LONG))
+    assert panel.period == "day"
+    assert panel.dates.astype(str).tolist() == ["2024-03-01", "2024-03-02", "2024-03-03"]
+    assert (panel.locations, panel.skus) == (("s1", "s2"), ("a", "b"))
+    np.testing.assert_array_equal(panel.quantity[:, 0, 0], [4, 0, 0])  # 1 + 3 of the same day
+    np.testing.assert_array_equal(panel.quantity[:, 1, 1], [2, 0, 4])
+    np.testing.assert_allclose(panel.price[:, 0, 0], 1.75)  # (1 x 1.0 + 3 x 2.0) / 4, and carried on
+    np.testing.assert_allclose(panel.price[:, 1, 1], [2.0, 2.0, 2.5])
+    np.testing.assert_array_equal(panel.promotion[:, 0, 0], [True, False, False])  # on any row of the day
+    # What a location never sold is not on sale there.
+    np.testing.assert_array_equal(panel.available, np.broadcast_to(np.eye(2, dtype=bool), (3, 2, 2)))
+
+
+def test_the_order_of_rows_does_not_matter(written):
+    header, *rows = LONG.splitlines()
+    one = read_sales(written(LONG))
+    two = read_sales(written("\n".join([header, *reversed(rows)]), "other.csv"))
+    for name in ("quantity", "price", "promotion", "available", "dates"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+
+
+def test_compressed_parquet_and_other_separators_read_the_same(tmp_path, written):
+    expected = read_sales(written(LONG)).quantity
+    (tmp_path / "sales.csv.gz").write_bytes(gzip.compress(LONG.encode()))
+    pl.read_csv(written(LONG), try_parse_dates=True).write_parquet(tmp_path / "sales.parquet")
+    for path in (tmp_path / "sales.csv.gz", tmp_path / "sales.parquet"):
+        np.testing.assert_array_equal(read_sales(path).quantity, expected)
+    np.testing.assert_array_equal(read_sales(written(LONG.replace(",", ";")), separator=";").quantity, expected)
+
+
+def test_columns_are_mapped_left_out_or_absent(written):
+    path = written('when,what,how many,price\n2024-03-01,"a, large",2,x\n2024-03-02,"a ""b""",1,y\n')
+    panel = read_sales(path, {"date": "when", "sku": "what", "quantity": "how many", "price": None})
+    assert panel.locations == ("all",)
+    assert panel.skus == ('a "b"', "a, large")
+    assert panel.price is None
+    alone = read_sales(path, {"date": "when", "quantity": "how many", "price": None})
+    assert alone.skus == ("all",)
+    np.testing.assert_array_equal(alone.quantity[:, 0, 0], [2, 1])
+
+
+def test_common_names_are_recognised_whatever_their_spelling(written):
+    panel = read_sales(
+        written("Invoice Date,Store_Nbr,StockCode,Units Sold,Unit-Price,On Promotion\n2024-03-01,7,x,1,2,\n")
+    )
+    assert (panel.locations, panel.skus) == (("7",), ("x",))
+    assert panel.price is not None
+    assert not panel.promotion.any()
+
+
+def test_date_formats(written):
+    path = written("date,quantity\n12/1/2009 7:45,1\n1/2/2010 12:01,2\n")
+    with pytest.raises(ValueError, match=r"row 2: date '12/1/2009 7:45' is not an ISO date .*\(2 rows like it\)"):
+        read_sales(path)
+    panel = read_sales(path, date_format="%m/%d/%Y %H:%M")
+    assert panel.dates[[0, -1]].astype(str).tolist() == ["2009-12-01", "2010-01-02"]
+    with pytest.raises(ValueError, match=r"of the form '%d\.%m\.%Y'"):
+        read_sales(path, date_format="%d.%m.%Y")
+    iso = read_sales(written("date,quantity\n2024-03-01 23:59:59,1\n2024-03-01T08:00:00Z,2\n2024-03-02,4\n"))
+    np.testing.assert_array_equal(iso.quantity.ravel(), [3, 4])
+
+
+def test_weeks_are_found_told_or_refused(written):
+    weekly = written("date,quantity\n2024-03-01,1\n2024-03-22,2\n2024-03-08,3\n")
+    panel = read_sales(weekly)
+    assert panel.period == "week"
+    np.testing.assert_array_equal(panel.quantity.ravel(), [1, 3, 0, 2])
+    assert read_sales(weekly, period="day").quantity.shape == (22, 1, 1)
+    with pytest.raises(ValueError, match="one weekday"):
+        read_sales(written("date,quantity\n2024-03-01,1\n2024-03-07,2\n"), period="week")
+
+
+def test_returns_are_errors_unless_dropped(written):
+    path = written("date,quantity,price\n2024-03-01,5,1\n2024-03-01,-2,1\n2024-03-02,-1,1\n2024-03-03,1,-9\n")
+    with pytest.raises(ValueError, match=r"row 3: quantity '-2' is negative; returns='drop' .*\(2 rows like it\)"):
+        read_sales(path)
+    panel = read_sales(path, returns="drop")
+    np.testing.assert_array_equal(panel.quantity.ravel(), [5])
+    with pytest.raises(ValueError, match="nothing but returns"):
+        read_sales(written("date,quantity\n2024-03-01,-5\n"), returns="drop")
+    with pytest.raises(ValueError, match="returns must be one of 'error', 'drop', got 'keep'"):
+        read_sales(path, returns="keep")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("2024-02-30,a,1,1,1", "row 3: date '2024-02-30' is not an ISO date"),
+        (",a,1,1,1", "row 3: date '' is not an ISO date"),
+        ("2024-03-01,a,,1,1", "row 3: quantity '' is missing"),
+        ("2024-03-01,a,many,1,1", "row 3: quantity 'many' is not a number"),
+        ("2024-03-01,a,inf,1,1", "row 3: quantity 'inf' is not a number"),
+        ('2024-03-01,a,"1,000",1,1', "row 3: quantity '1,000' is not a number"),
+        ("2024-03-01,a,1,dear,1", "row 3: price 'dear' is not a number"),
+        ("2024-03-01,a,1,-1,1", "row 3: price '-1' is negative"),
+        ("2024-03-01,,1,1,1", "row 3: sku '' is missing"),
+        ("2024-03-01,a,1,1,perhaps", "row 3: promotion 'perhaps' is neither true nor false"),
+    ],
+)
+def test_unreadable_entries_name_their_row(written, row, message):
+    path = written(f"date,sku,quantity,price,promotion\n2024-03-01,a,1,1,yes\n{row}\n2024-03-02,a,1,,0\n")
+    with pytest.raises(ValueError, match=message):
+        read_sales(path)
+
+
+def test_rows_of_a_parquet_file_count_from_one(tmp_path):
+    table = pl.DataFrame({"date": ["2024-03-01", "2024-03-02"], "quantity": [1, None]})
+    table.write_parquet(tmp_path / "sales.parquet")
+    with pytest.raises(ValueError, match="row 2: quantity '' is missing"):
+        read_sales(tmp_path / "sales.parquet")
+
+
+def test_blank_lines_are_not_rows_but_count_as_such(written):
+    blank = "date,quantity\n2024-03-01,1\n\n2024-03-02,2\n"
+    np.testing.assert_array_equal(read_sales(written(blank)).quantity.ravel(), [1, 2])
+    with pytest.raises(ValueError, match="row 4"):
+        read_sales(written(blank.replace(",2\n", ",x\n")))
+
+
+def test_availability_column(written):
+    panel = read_sales(written("date,quantity,open\n2024-03-01,1,1\n2024-03-02,0,0\n2024-03-04,1,\n"))
+    np.testing.assert_array_equal(panel.available.ravel(), [True, False, True, True])
+
+
+def test_files_that_are_not_there_empty_or_without_the_columns(written, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no sales file"):
+        read_sales(tmp_path / "none.csv")
+    with pytest.raises(ValueError, match="is empty"):
+        read_sales(written(""))
+    with pytest.raises(ValueError, match="has no rows; its columns are 'date', 'quantity'"):
+        read_sales(written("date,quantity\n"))
+    with pytest.raises(ValueError, match=r"no column for quantity.*columns are 'date', 'amount'"):
+        read_sales(written("date,amount\n2024-03-01,1\n"))
+    with pytest.raises(ValueError, match="no column 'qty' for quantity; its columns are 'date', 'amount'"):
+        read_sales(written("date,amount\n2024-03-01,1\n"), {"quantity": "qty"})
+    with pytest.raises(ValueError, match="'colour' is no role; roles are date, location"):
+        read_sales(written(LONG), {"colour": "item"})
+    with pytest.raises(ValueError, match="'units', 'sales' could each be the quantity"):
+        read_sales(written("date,units,sales\n2024-03-01,1,2\n"))
+    with pytest.raises(ValueError, match="a sales file is"):
+        read_sales(written(LONG, "sales.xlsx"))
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_sales(written("date,quantity\n2024-03-01,1,2,3\n"))
+
+
+def test_a_date_far_off_does_not_fill_the_memory(written):
+    rows = "".join(f"2024-03-01,s{i},i{i},1\n" for i in range(700))
+    with pytest.raises(ValueError, match="more than the 1e\\+09 cells"):
+        read_sales(written("date,store,item,quantity\n" + rows + "9024-03-01,s1,i1,1\n"))
+
+
+def test_wide_by_dates_and_by_numbers(written):
+    dated = written("item,store,colour,2024-03-01,2024-03-03\na,s1,red,1,2\nb,s1,blue,3,4\na,s1,red,5,6\n")
+    panel = read_wide(dated)
+    assert panel.dates.astype(str).tolist() == ["2024-03-01", "2024-03-02", "2024-03-03"]
+    np.testing.assert_array_equal(panel.quantity[:, 0], [[6, 3], [0, 0], [8, 4]])  # duplicates summed, absent day 0
+    numbered = written("what,d_3,d_4\nx,1,2\n", "numbered.csv")
+    panel = read_wide(numbered, {"sku": "what"}, first_date="2024-03-01")
+    assert panel.dates.astype(str).tolist() == ["2024-03-03", "2024-03-04"]
+    assert panel.skus == ("x",)
+    weeks = read_wide(numbered, first_date="2024-03-01", period="week")
+    assert weeks.dates.astype(str).tolist() == ["2024-03-15", "2024-03-22"]
+    weeks = read_wide(written("part,2024-W52,2025-W01,2025-W02\nx,1,2,3\n"), {"sku": "part"})
+    assert (weeks.period, str(weeks.dates[0])) == ("week", "2024-12-23")
+    other = read_wide(written("part,1.3.2024,2.3.2024\nx,1,2\n"), {"sku": "part"}, date_format="%d.%m.%Y")
+    assert str(other.dates[0]) == "2024-03-01"
+
+
+def test_wide_errors_name_row_and_column(written):
+    for entry, message in (("x", "'x' is not a number"), ("", "'' is not a number"), ("-1", "'-1' is negative")):
+        path = written(f"item,2024-03-01,2024-03-02\na,1,2\nb,3,{entry}\n")
+        with pytest.raises(ValueError, match=f"row 3, column 2024-03-02: quantity {message}"):
+            read_wide(path)
+    assert read_wide(path, returns="drop").quantity[1, 0, 1] == 0
+    with pytest.raises(ValueError, match=r"no column headed by a date .* columns are 'item', 'd_1'"):
+        read_wide(written("item,d_1\na,1\n"))
+    with pytest.raises(ValueError, match="use read_wide"):
+        read_sales(path)
+
+
+@real
+def test_dense_and_sparse_versions_of_the_same_sales_agree():
+    dense = read_sales(REAL / "generic_long" / "demand.csv.gz")
+    sparse = read_sales(
+        REAL / "generic_long" / "sparse_shuffled_no_zeros.csv.gz",
+        {"date": "day", "location": "store", "sku": "product_code", "quantity": "qty"},
+    )
+    assert dense.quantity.shape == (180, 10, 10)
+    assert (dense.locations, dense.skus) == (sparse.locations, sparse.skus)
+    np.testing.assert_array_equal(dense.quantity, sparse.quantity)
+    assert dense.price is not None
+    assert dense.promotion is not None
+
+
+@real
+def test_m5_wide_agrees_with_its_tidy_form():
+    wide = read_wide(REAL / "m5_180d" / "sales_train_evaluation.csv", first_date="2011-01-29")
+    tidy = read_sales(REAL / "m5_180d" / "tidy.parquet")
+    assert wide.quantity.shape == (180, 10, 105)
+    assert (wide.locations, wide.skus, str(wide.dates[0])) == (tidy.locations, tidy.skus, "2015-11-25")
+    np.testing.assert_array_equal(wide.quantity, tidy.quantity)
+
+
+@real
+def test_online_retail_with_returns():
+    path = REAL / "online_retail_ii" / "online_retail_II.csv.gz"
+    with pytest.raises(ValueError, match="row 39: Quantity '-240' is negative"):
+        read_sales(path)
+    panel = read_sales(path, {"location": "Country"}, returns="drop")
+    rows = pl.read_csv(path, infer_schema=False)
+    units = rows.filter(~rows["Price"].str.starts_with("-"))["Quantity"].cast(pl.Int64)
+    assert panel.quantity.sum(dtype=float) == units.filter(units > 0).sum()
+    assert panel.quantity.shape[0] == 739
+    v1 = read_sales(
+        REAL / "online_retail_ii" / "OnlineRetail_v1_header.csv.gz", returns="drop", date_format="%m/%d/%Y %H:%M"
+    )
+    assert str(v1.dates[0]) == "2010-12-01"
+
+
+@real
+def test_other_shapes_of_real_files():
+    journey = read_sales(REAL / "complete_journey" / "transactions.parquet")
+    assert journey.quantity.shape[1:] == (20, 200)
+    rossmann = read_sales(REAL / "rossmann" / "train_top100.csv.gz", {"promotion": "Promo"})
+    assert not rossmann.available.all()  # the closed days of its column Open
+    parts = read_wide(REAL / "spare_parts" / "manufacturing_with_costs.csv.gz")
+    assert (parts.period, parts.quantity.shape[0]) == ("week", 150)
+    with pytest.raises(ValueError, match="no column headed by a date"):
+        read_wide(REAL / "carparts" / "carparts_wide.csv.gz")  # months
