@@ -71,10 +71,10 @@ class ForecastBaseStock(Reviewed):
 
     def levels(self, env: Any, state: Any, params: Any) -> Array:
         known = env.forecast(state, params)
-        calendar = jax.vmap(lambda ahead: params.demand.mean(state.exo.demand, ahead))(jnp.arange(self.horizon))
-        near = known.shape[0]
-        ratio = jnp.sum(known, 0) / jnp.maximum(jnp.sum(calendar[:near], 0), 1e-6)
-        forecast = jnp.concatenate([known, calendar[near:] * ratio[None]])
+        later = jnp.arange(known.shape[0], max(self.horizon, known.shape[0]))
+        calendar = jax.vmap(lambda ahead: params.demand.mean(state.exo.demand, ahead))(later)
+        recent = state.exo.mean / jnp.maximum(state.exo.expected, 1e-6)
+        forecast = jnp.concatenate([known, calendar * recent[None]])
 
         periods = env.lead_time_mean(params)[:, None] + jnp.round(self.per_cell("review", env))
         deviation = jnp.sqrt(state.exo.variance * periods)
