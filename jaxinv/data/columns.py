@@ -13,11 +13,11 @@ from jaxinv.data.panel import Date, to_day
 if TYPE_CHECKING:
     import polars as pl
 
-# What columns are commonly called, in small letters and digits, without an ending like id or number.
+# What columns are commonly called, in small letters and digits; locations and SKUs also with an ending like id.
 KNOWN_NAMES = {
     "date": ("date", "day", "ds", "datetime", "timestamp", "invoicedate", "orderdate", "transactiontimestamp"),
-    "location": ("location", "store", "shop", "site", "branch", "warehouse"),
-    "sku": ("sku", "item", "product", "article", "stock", "family"),
+    "location": ("location", "store", "shop", "site", "branch", "warehouse", "country"),
+    "sku": ("sku", "item", "product", "article", "stockcode", "family"),
     "quantity": ("quantity", "qty", "units", "unitssold", "unitsales", "sales", "demand", "sold"),
     "price": ("price", "unitprice", "sellprice", "sellingprice"),
     "promotion": ("promotion", "promo", "onpromotion"),
@@ -40,7 +40,7 @@ def load(path: str | Path, separator: str, encoding: str) -> tuple["pl.DataFrame
             return pl.read_csv(path, separator=separator, encoding=encoding, infer_schema=False), 2
     except pl.exceptions.NoDataError:
         raise ValueError(f"{path} is empty") from None
-    except (pl.exceptions.ComputeError, UnicodeDecodeError) as error:
+    except (pl.exceptions.ComputeError, UnicodeDecodeError, OSError) as error:
         raise ValueError(f"{path} cannot be read (see separator and encoding): {error}") from None
     raise ValueError(f"{path}: a sales file is .csv, .csv.gz, .txt, .tsv or .parquet")
 
@@ -64,7 +64,7 @@ def match(
         mapped = columns.get(role)
         found = [] if mapped is None else [mapped]
         if role not in columns:
-            found = [n for n in there if _plain(n) in KNOWN_NAMES[role] and n not in columns.values()]
+            found = [n for n in there if _is_called(n, role) and n not in columns.values()]
         if len(found) > 1:
             raise ValueError(
                 f"{path}: {listed(found)} could each be the {role}; say which, as columns={{{role!r}: ...}}"
@@ -122,19 +122,26 @@ def period_columns(
     there: Sequence[str], first_date: Date | None, date_format: str | None, step: int
 ) -> dict[str, np.datetime64]:
     """Column name to date, of the columns headed by a date or, counted from ``first_date`` in steps of days, by a
-    numbered name."""
+    numbered name. Raises where a column looks like a period and cannot be read as one: it would be lost unseen."""
     import polars as pl
 
     if first_date is not None:
         first = to_day(first_date)
-        found = {name: re.fullmatch(r"[A-Za-z]+_?(\d+)", name) for name in there}
-        return {name: first + step * (int(m[1]) - 1) for name, m in found.items() if m}
+        found = {name: m for name in there if (m := re.fullmatch(r"([A-Za-z]*_?)(\d+)", name))}
+        series = list({m[1]: name for name, m in found.items()}.values())
+        if len(series) > 1:
+            raise ValueError(f"columns {listed(series)} belong to different numberings; leave only that of the periods")
+        return {name: first + step * (int(m[2]) - 1) for name, m in found.items()}
     headed = dict(zip(there, dates(pl.Series(there, dtype=pl.String), date_format).to_numpy(), strict=True))
     for name in there if date_format is None else ():
         week = re.fullmatch(r"(\d{4})-W(\d{2})", name)
         if week and 1 <= int(week[2]) <= 53:
             headed[name] = np.datetime64(datetime.date.fromisocalendar(int(week[1]), int(week[2]), 1))
-    return {name: date for name, date in headed.items() if not np.isnat(date)}
+    periods = {name: date for name, date in headed.items() if not np.isnat(date)}
+    unread = [name for name in there if name[:1].isdigit() and name not in periods]
+    if periods and unread:
+        raise ValueError(f"columns {listed(unread)} are headed by a number that is no date, or by a date twice")
+    return periods
 
 
 def listed(names: Sequence[str]) -> str:
@@ -142,5 +149,8 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
-def _plain(name: str) -> str:
-    return re.sub(_ENDING, "", re.sub(r"[^a-z0-9]", "", name.lower()))
+def _is_called(name: str, role: str) -> bool:
+    name = re.sub(r"[^a-z0-9]", "", name.lower())
+    # Only these are commonly known by an identifier: a sales_id is no quantity.
+    stem = re.sub(_ENDING, "", name) if role in ("location", "sku") else name
+    return name in KNOWN_NAMES[role] or stem in KNOWN_NAMES[role]

@@ -47,8 +47,8 @@ def read_sales(
     no promotion, and available.
 
     ``date_format`` is as of strftime (``"%m/%d/%Y %H:%M"``); without it dates are ISO. The time of day is left out.
-    ``returns="drop"`` leaves out rows with a negative quantity or price, which otherwise are errors. ``period`` is
-    "week" where all dates fall on one weekday, unless told.
+    ``returns="drop"`` leaves out rows with a negative quantity or price, which otherwise are errors; their dates still
+    count as covered by the file. ``period`` is "week" where all dates fall on one weekday, unless told.
 
     Raises ``FileNotFoundError``, and ``ValueError`` naming the row, or the columns there are.
     """
@@ -92,7 +92,7 @@ def read_sales(
     sales = pl.DataFrame(parsed).filter(~correction)
     if sales.is_empty():
         raise ValueError(f"{path} holds nothing but returns")
-    return _panel(sales, period, path)
+    return _panel(sales, parsed["date"], period, path)
 
 
 def read_wide(
@@ -113,10 +113,15 @@ def read_wide(
     files lies 1761 days after it. Other columns are left alone, but for location and sku, found or mapped by
     ``columns`` as in :func:`read_sales`, which also explains the other arguments. With ``returns="drop"`` negative
     quantities count as zero.
+
+    Raises as :func:`read_sales` does, and where a column begins with a digit beside dates without being one, or
+    columns are numbered in two ways.
     """
     _check_options(returns, period)
     frame, first_row = load(path, separator, encoding)
-    headed = period_columns(frame.columns, first_date, date_format, 7 if period == "week" else 1)
+    mapped = set((columns or {}).values())
+    candidates = [name for name in frame.columns if name not in mapped]
+    headed = period_columns(candidates, first_date, date_format, 7 if period == "week" else 1)
     if not headed:
         raise ValueError(
             f"{path} has no column headed by a date (see first_date for numbered ones, date_format for others); its "
@@ -152,8 +157,8 @@ def read_wide(
 # -- from rows to a panel ---------------------------------------------------------------------------------------------
 
 
-def _panel(sales: "pl.DataFrame", period: Period | None, path: Any) -> DemandPanel:
-    """Panel of parsed rows."""
+def _panel(sales: "pl.DataFrame", covered: "pl.Series", period: Period | None, path: Any) -> DemandPanel:
+    """Panel of parsed rows, over all dates from the first to the last of ``covered``."""
     import polars as pl
 
     summed = [pl.col("quantity").sum()]
@@ -165,9 +170,8 @@ def _panel(sales: "pl.DataFrame", period: Period | None, path: Any) -> DemandPan
     sales = sales.group_by("date", "location", "sku").agg(summed)
 
     (locations, w), (skus, k) = (_numbered(sales[role].to_list()) for role in ("location", "sku"))
-    days = sales["date"].to_numpy()
-    axis, period = _axis(days, period, path)
-    t, shape = np.searchsorted(axis, days), _shape(axis, locations, skus, path)
+    axis, period = _axis(covered.to_numpy(), period, path)
+    t, shape = np.searchsorted(axis, sales["date"].to_numpy()), _shape(axis, locations, skus, path)
 
     def spread(role: str, array: np.ndarray) -> np.ndarray | None:
         if role not in sales.columns:

@@ -83,6 +83,13 @@ def test_common_names_are_recognised_whatever_their_spelling(written):
     assert not panel.promotion.any()
 
 
+def test_columns_that_only_sound_alike_are_left_alone(written):
+    panel = read_sales(written("date,country,item_no,sales_id,quantity,stock\n2024-03-01,DE,x,1001,2,50\n"))
+    assert (panel.locations, panel.skus) == (("DE",), ("x",))
+    assert panel.quantity.item() == 2  # not the sales_id
+    assert read_sales(written("date,quantity,stock\n2024-03-01,2,50\n")).skus == ("all",)
+
+
 def test_date_formats(written):
     path = written("date,quantity\n12/1/2009 7:45,1\n1/2/2010 12:01,2\n")
     with pytest.raises(ValueError, match=r"row 2: date '12/1/2009 7:45' is not an ISO date .*\(2 rows like it\)"):
@@ -110,7 +117,7 @@ def test_returns_are_errors_unless_dropped(written):
     with pytest.raises(ValueError, match=r"row 3: quantity '-2' is negative; returns='drop' .*\(2 rows like it\)"):
         read_sales(path)
     panel = read_sales(path, returns="drop")
-    np.testing.assert_array_equal(panel.quantity.ravel(), [5])
+    np.testing.assert_array_equal(panel.quantity.ravel(), [5, 0, 0])  # the file covers the days of its returns too
     with pytest.raises(ValueError, match="nothing but returns"):
         read_sales(written("date,quantity\n2024-03-01,-5\n"), returns="drop")
     with pytest.raises(ValueError, match="returns must be one of 'error', 'drop', got 'keep'"):
@@ -213,6 +220,26 @@ def test_wide_errors_name_row_and_column(written):
         read_sales(path)
 
 
+def test_wide_columns_are_never_lost_or_mixed_unseen(written):
+    with pytest.raises(ValueError, match="columns '2024-02-30' are headed by a number that is no date"):
+        read_wide(written("item,2024-02-29,2024-02-30\na,1,9\n"))
+    with pytest.raises(ValueError, match=r"columns '2024-03-01_duplicated_0' .* by a date twice"):
+        read_wide(written("item,2024-03-01,2024-03-01\na,1,2\n"))
+    with pytest.raises(ValueError, match="columns 'd_2', 'size_1' belong to different numberings"):
+        read_wide(written("item,d_1,d_2,size_1\na,1,2,300\n"), first_date="2024-03-01")
+    # A mapped column is no period, however it is called; numbers without a name are counted like others.
+    panel = read_wide(written("level1,1,2\nx,3,4\n"), {"sku": "level1"}, first_date="2024-03-01")
+    assert panel.skus == ("x",)
+    np.testing.assert_array_equal(panel.quantity.ravel(), [3, 4])
+
+
+def test_broken_compression_is_named(tmp_path):
+    path = tmp_path / "sales.csv.gz"
+    path.write_bytes(gzip.compress(LONG.encode())[:20])
+    with pytest.raises(ValueError, match=r"sales.csv.gz cannot be read"):
+        read_sales(path)
+
+
 @real
 def test_dense_and_sparse_versions_of_the_same_sales_agree():
     dense = read_sales(REAL / "generic_long" / "demand.csv.gz")
@@ -254,7 +281,9 @@ def test_online_retail_with_returns():
 
 @real
 def test_other_shapes_of_real_files():
+    daily = read_sales(REAL / "complete_journey" / "daily_tidy.parquet")
     journey = read_sales(REAL / "complete_journey" / "transactions.parquet")
+    np.testing.assert_array_equal(daily.quantity, journey.quantity)  # one is the other summed by day
     assert journey.quantity.shape[1:] == (20, 200)
     rossmann = read_sales(REAL / "rossmann" / "train_top100.csv.gz", {"promotion": "Promo"})
     assert not rossmann.available.all()  # the closed days of its column Open
