@@ -131,7 +131,7 @@ def period_columns(
         series = list({m[1]: name for name, m in found.items()}.values())
         if len(series) > 1:
             raise ValueError(f"columns {listed(series)} belong to different numberings; leave only that of the periods")
-        return {name: first + step * (int(m[2]) - 1) for name, m in found.items()}
+        return {name: first + np.timedelta64(step * (int(m[2]) - 1), "D") for name, m in found.items()}
     headed = dict(zip(there, dates(pl.Series(there, dtype=pl.String), date_format).to_numpy(), strict=True))
     for name in there if date_format is None else ():
         week = re.fullmatch(r"(\d{4})-W(\d{2})", name)

@@ -210,7 +210,8 @@ def _axis(days: np.ndarray, period: Period | None, path: Any) -> tuple[np.ndarra
             f"{path}: period 'week' needs all dates on one weekday; read days and use DemandPanel.to_weeks"
         )
     period = period or ("week" if weekly and len(days) > 2 else "day")
-    return np.arange(days[0], days[-1] + 1, 7 if period == "week" else 1), period
+    step = np.timedelta64(7 if period == "week" else 1, "D")
+    return np.arange(days[0], days[-1] + step, step), period
 
 
 def _shape(axis: np.ndarray, locations: tuple, skus: tuple, path: Any) -> tuple[int, int, int]:
