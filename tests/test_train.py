@@ -148,9 +148,6 @@ class Poisoned(probes.MatchTheObservation):
     def reward(self, state, action):
         return jnp.where(state.time > 10, jnp.nan, 1.0)
 
-    def terminated(self, following):
-        return jnp.bool_(False)
-
 
 def test_nan_stops_training_and_keeps_the_last_good_checkpoint(tmp_path):
     algo = learner(env=Poisoned(), stagger=False)

@@ -265,7 +265,7 @@ class PPO(struct.Typed):
 
     def _learn(self, state: PPOState, batch: Batch, key: Array) -> tuple[PPOState, dict[str, Array]]:
         """Epochs of minibatches; once a minibatch finds the policy ``target_kl`` away, nothing moves any more."""
-        remaining = 1.0 - state.updates / self.num_updates if self.anneal else 1.0
+        remaining = jnp.maximum(self.num_updates - state.updates, 0) / self.num_updates if self.anneal else 1.0
         entropy_coef = self.entropy_coef * remaining
         optimiser = self._optimiser(self.learning_rate * remaining)
         gradient = jax.value_and_grad(self._loss, has_aux=True)

@@ -4,7 +4,9 @@ import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
+from jax import Array
 
+from jaxinv import struct
 from jaxinv.env import core, spaces
 
 
@@ -30,15 +32,13 @@ class Probe(core.Environment):
 
     def transition(self, state, action, exo, params):
         following = core.EnvState(time=state.time + 1, exo=exo.next)
-        outcome = core.Outcome(
-            reward=jnp.float32(self.reward(state, action)), terminated=self.terminated(following), ledger=None
-        )
-        return following, outcome
+        reward, terminated = jnp.float32(self.reward(state, action)), self.terminated(following, params)
+        return following, core.Outcome(reward=reward, terminated=terminated, ledger=None)
 
     def reward(self, state, action):
         raise NotImplementedError
 
-    def terminated(self, following):
+    def terminated(self, following, params):
         return jnp.bool_(True)
 
     def observe(self, state, params):
@@ -49,13 +49,6 @@ class Probe(core.Environment):
 
     def action_space(self, params):
         return spaces.Discrete(2)
-
-
-class ConstantReward(Probe):
-    """Value 1: does the value learn at all?"""
-
-    def reward(self, state, action):
-        return 1.0
 
 
 class ObservedReward(Probe):
@@ -71,28 +64,33 @@ class ObservedReward(Probe):
 class DelayedReward(Probe):
     """Nothing in the first period, 1 in the second and last: values ``discount`` and 1."""
 
+    def default_params(self):
+        return core.EnvParams(max_steps_in_episode=2)
+
     def observe(self, state, params):
         return jnp.float32(state.time)[None]
 
     def reward(self, state, action):
         return state.time == 1
 
-    def terminated(self, following):
+    def terminated(self, following, params):
         return following.time >= 2
 
 
-@dataclasses.dataclass(frozen=True)
-class Endless(Probe):
-    """1 in every period, for ever: value 1 / (1 - discount), however often a time limit cuts the episode. With
-    ``ends`` it terminates after one period: value 1."""
+@struct.dataclass(kw_only=True)
+class EndlessParams(core.EnvParams):
+    ends: Array = struct.leaf(False, dtype=jnp.bool_)
 
-    ends: bool = False
+
+class Endless(Probe):
+    """1 in every period, for ever: value 1 / (1 - discount), however often a time limit cuts the episode. Where
+    ``ends``, the episode terminates after one period: value 1."""
 
     def reward(self, state, action):
         return 1.0
 
-    def terminated(self, following):
-        return jnp.bool_(self.ends)
+    def terminated(self, following, params):
+        return params.ends
 
 
 class Alternating(Probe):
@@ -105,18 +103,21 @@ class Alternating(Probe):
     def reward(self, state, action):
         return 2 * (state.time % 2)
 
-    def terminated(self, following):
+    def terminated(self, following, params):
         return jnp.bool_(False)
 
 
 class MatchTheObservation(Probe):
-    """1 for the action that the observation names: does the policy read the observation?"""
+    """1 for the action that the observation names, for ever: does the policy read the observation?"""
 
     def observe(self, state, params):
         return jnp.round(state.exo)[None]
 
     def reward(self, state, action):
         return action == jnp.round(state.exo)
+
+    def terminated(self, following, params):
+        return jnp.bool_(False)
 
 
 class Forbidden(Probe):

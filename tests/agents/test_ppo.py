@@ -1,0 +1,166 @@
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxinv import struct, train
+from jaxinv.agents import MLP, PPO
+from jaxinv.env import core
+from tests.agents import probes
+
+PARAMS = core.EnvParams()
+
+
+def learner(**fields):
+    fields = {"env": probes.MatchTheObservation(), "network": MLP(hidden=(16,)), "num_updates": 3} | fields
+    fields = {"learning_rate": 1e-2} | fields
+    return PPO(num_envs=16, num_steps=8, num_epochs=2, num_minibatches=2, **fields)
+
+
+def run(function, *args):
+    return train.compiled(function, *args)[0](*args)
+
+
+@pytest.fixture(scope="module")
+def single():
+    """One compiled training run: it takes any learner whose numbers alone are different."""
+    return train.compiled(lambda algo, key: algo.train(key, PARAMS), learner(), jax.random.key(0))[0]
+
+
+def test_lanes_of_a_sweep_equal_single_runs(single):
+    """Over keys and the numbers that sweeps are about, after twelve steps of adam. Batched matrix products may add up
+    in another order: float32 rounding (about 1e-7), with room for adam to enlarge it."""
+    keys = jax.random.split(jax.random.key(0), 3)
+    sweep = {
+        "learning_rate": jnp.array([1e-2, 3e-3, 1e-2]),
+        "discount": jnp.array([0.99, 0.9, 0.99]),
+        "clip_range": jnp.array([0.2, 0.1, 0.3]),
+        "entropy_coef": jnp.array([0.01, 0.0, 0.1]),
+    }
+
+    def lane(key, numbers):
+        return learner().replace(**numbers).train(key, PARAMS)
+
+    states, metrics = run(jax.vmap(lane), keys, sweep)
+    for i in range(3):
+        algo = learner(**{name: values[i] for name, values in sweep.items()})
+        state, single_metrics = single(algo, keys[i])
+        for a, b in zip(jax.tree.leaves(states.params), jax.tree.leaves(state.params), strict=True):
+            np.testing.assert_allclose(a[i], b, atol=1e-5)
+        for name, values in single_metrics.items():
+            np.testing.assert_allclose(metrics[name][i], values, atol=1e-5, err_msg=name)
+
+
+def test_every_swept_number_matters(single):
+    key = jax.random.key(0)
+    weights = [
+        np.concatenate([np.ravel(x) for x in jax.tree.leaves(single(learner(**change), key)[0].params)])
+        for change in ({}, {"learning_rate": 3e-3}, {"discount": 0.9}, {"clip_range": 1e-3}, {"entropy_coef": 1.0})
+    ]
+    assert all(np.abs(other - weights[0]).max() > 1e-3 for other in weights[1:])
+
+
+def test_first_minibatch_sees_the_policy_that_acted():
+    """With a learning rate of zero nothing moves, so that every ratio is one: the log-probabilities of the rollout
+    and of the loss agree, standardisation and action encoding included."""
+    algo = learner(env=probes.Target(), learning_rate=0.0, num_updates=1)
+    _, metrics = run(lambda key: algo.train(key, PARAMS), jax.random.key(0))
+    np.testing.assert_allclose(metrics["kl"], 0.0, atol=1e-6)
+    assert metrics["clip_fraction"] == 0.0
+    assert metrics["applied"] == 1.0
+
+
+def test_iteration_stops_once_the_policy_is_far(single):
+    free, bound = (single(learner(learning_rate=0.1, target_kl=kl), jax.random.key(0))[1] for kl in (jnp.inf, 1e-3))
+    np.testing.assert_array_equal(free["applied"], 1.0)
+    assert free["kl"].max() > 0.05
+    assert 0.25 <= bound["applied"].min() < 1.0  # the first of four minibatches finds the policy where it was
+    assert bound["kl"].max() < free["kl"].max()
+
+
+def test_schedules_end_at_zero(single):
+    algo = learner(learning_rate=0.1)
+    state, _ = single(algo, jax.random.key(0))
+    beyond, _ = run(lambda algo, state: algo.update(state, PARAMS), algo, state)
+    for a, b in zip(jax.tree.leaves(state.params), jax.tree.leaves(beyond.params), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_environments_start_out_of_step():
+    staggered, together = (
+        jax.jit(learner(stagger=stagger).init)(jax.random.key(0), PARAMS).env_state.time for stagger in (True, False)
+    )
+    assert len(np.unique(staggered)) > 8
+    assert (together == 0).all()
+
+
+def test_burn_in_leaves_the_initial_state_and_fills_the_statistics():
+    env = probes.Alternating()
+    state = run(lambda key: learner(env=env, stagger=False, burn_in=5).init(key, PARAMS), jax.random.key(0))
+    assert (state.env_state.time == 5).all()
+    assert float(state.average_reward) == pytest.approx(0.8)  # 0, 2, 0, 2, 0
+    assert int(state.updates) == 0
+    assert int(state.return_statistics.batches) == 1
+
+
+def test_policy_acts_on_states_and_on_observations_alike(key):
+    algo = learner(env=probes.Target())
+    state = jax.jit(algo.init)(jax.random.key(1), PARAMS)
+    _, env_state = algo.env.reset(key, PARAMS)
+    observation = algo.env.observe(env_state, PARAMS)
+    policy = algo.policy(state)
+    action = policy(algo.env, env_state, PARAMS)
+    jax.tree.map(np.testing.assert_array_equal, action, policy.act(observation))
+    assert algo.env.action_space(PARAMS).contains(action)
+
+    stochastic = algo.policy(state, deterministic=False)
+    keys = jax.random.split(key, 50)
+    draws = jax.vmap(lambda k: stochastic(algo.env, env_state, PARAMS, k))(keys)
+    assert float(jnp.std(draws["bounded"])) > 0.5
+
+
+@struct.dataclass(kw_only=True)
+class Till(core.Ledger):
+    GAINS: ClassVar = ("revenue",)
+    COSTS: ClassVar = ("rent",)
+    UNITS: ClassVar = ("sold",)
+
+    revenue: jax.Array
+    rent: jax.Array
+    sold: jax.Array
+
+
+class Shop(probes.Alternating):
+    """Two cells that sell 3 units for 1 each; the first pays rent of 4 in every other period."""
+
+    def transition(self, state, action, exo, params):
+        following, outcome = super().transition(state, action, exo, params)
+        sold = jnp.full(2, 3.0)
+        ledger = Till(revenue=sold, rent=jnp.array([4.0, 0.0]) * (state.time % 2), sold=sold)
+        return following, outcome.replace(ledger=ledger, reward=ledger.reward())
+
+
+def test_gains_and_costs_are_reported_by_cause():
+    algo = learner(env=Shop(), stagger=False, num_updates=1)
+    _, metrics = run(lambda key: algo.train(key, PARAMS), jax.random.key(0))
+    assert metrics["gain/revenue"] == 6.0
+    assert metrics["cost/rent"] == 2.0
+    assert metrics["reward"] == 4.0
+    assert not any("sold" in name for name in metrics)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"num_epochs": 0}, "num_epochs must be at least 1"),
+        ({"num_minibatches": 3}, "num_envs must be a multiple of num_minibatches = 3, got 256"),
+        ({"burn_in": -1}, "burn_in must be at least 0"),
+        ({"discount": 1.5}, "discount must be <= 1"),
+        ({"target_kl": 0.0}, "target_kl must be > 0"),
+    ],
+)
+def test_errors_name_the_field(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        PPO(env=probes.Endless(), **wrong)
