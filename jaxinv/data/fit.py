@@ -1,48 +1,65 @@
 """From a panel to a process that could have generated it: to train on when history is short."""
 
 import dataclasses
+import math
+from typing import Any
 
-import jax
 import numpy as np
-from jax.scipy.special import gammaln
 
 from jaxinv.data.panel import DemandPanel
 from jaxinv.demand import Intermittent, Modulated, NegativeBinomial, Promotion, Trace, Weekly
 
 FAMILIES = ("poisson", "negative binomial", "intermittent")
-_PRIOR_UNITS = 50.0  # how many units of sales the pooled weekday profile and lift are worth against a series' own
-_DISPERSIONS = np.concatenate([[0.0], np.geomspace(0.01, 20.0, 40)])  # that are tried
-_CALENDAR_DAYS = 3 * 365  # the promotion calendar is repeated to cover so many
+_DISPERSIONS = np.concatenate([[0.0], np.geomspace(1e-3, 20.0, 99)])  # that are tried, 0 being Poisson
+_CALENDAR_DAYS = 3 * 365  # beyond its own length for which a calendar of promotions is repeated
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class FittedDemand:
-    """A generating process per series, all [L, K] unless said otherwise."""
+    """A generating process for every series of a panel; arrays [W, K] unless said otherwise."""
 
-    process: Modulated  # to simulate; its calendar is that of the panel, repeated
+    process: Modulated  # to simulate: episodes begin on any day of the panel, whose promotions are repeated
     family: np.ndarray  # str, one of FAMILIES
-    level: np.ndarray  # units per period, an average weekday without promotion
-    profile: np.ndarray  # [7, L, K] factor of each weekday, Monday first
-    lift: np.ndarray  # factor of a promotion; 1 where there was none
-    dispersion: np.ndarray  # (variance - mean) / mean^2 of what the calendar leaves unexplained
+    level: np.ndarray  # units per period, in the mean over a week without promotions
+    profile: np.ndarray  # [7, W, K] factor of each weekday, Monday first, with mean 1; all 1 for weeks
+    lift: np.ndarray  # factor of a promotion
+    promoted: np.ndarray  # share of periods with a promotion
+    dispersion: np.ndarray  # (variance - mean) / mean^2 at the level
     locations: tuple[str, ...]
     skus: tuple[str, ...]
 
-    def expected(self, panel: DemandPanel) -> np.ndarray:
-        """Mean demand [T, L, K] on the dates of another panel of the same series, by its calendar."""
-        mean = self.level * (self.profile[_weekday(panel)] if panel.period == "day" else 1.0)
-        return mean if panel.promotion is None else mean * np.where(panel.promotion, self.lift, 1.0)
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{np.sum(self.family == family)} {family}" for family in FAMILIES)
+        return f"FittedDemand({len(self.locations)} locations x {len(self.skus)} SKUs: {counts})"
+
+    def summary(self, limit: int = 20) -> str:
+        """A table with a line per series, of the ``limit`` largest."""
+        lines = [f"{'location':16} {'SKU':28} {'family':17} {'level':>9} {'lift':>5} {'dispersion':>10}"]
+        for w, k in zip(*np.unravel_index(np.argsort(-self.level, None)[:limit], self.level.shape), strict=True):
+            lines.append(
+                f"{self.locations[w][:16]:16} {self.skus[k][:28]:28} {self.family[w, k]:17} {self.level[w, k]:9.2f} "
+                f"{self.lift[w, k]:5.2f} {self.dispersion[w, k]:10.2f}"
+            )
+        return "\n".join(lines)
+
+    def expected(self, panel: DemandPanel, *, announced: bool = True) -> np.ndarray:
+        """Mean demand [T, W, K] of the same series on the dates of another panel, from its calendar alone: weekdays,
+        days on which a location is shut, and promotions, or where they are not ``announced`` their average share."""
+        if (panel.locations, panel.skus) != (self.locations, self.skus):
+            raise ValueError("a fit can tell of the locations and SKUs that were fitted only, in their order")
+        promotion = np.zeros(panel.quantity.shape) if panel.promotion is None else panel.promotion
+        factor = 1.0 + (self.lift - 1.0) * (promotion if announced else self.promoted)
+        return self.level * self.profile[_weekday(panel)] * factor * panel.available.any(2, keepdims=True)
 
     def replay(self, panel: DemandPanel, *, announced: int = 7) -> Trace:
-        """The demand of a panel as it was, with the forecast this fit makes of its dates: nothing in it is known
-        before the day but the calendar. Episodes begin on the first date."""
-        if (panel.locations, panel.skus) != (self.locations, self.skus):
-            raise ValueError("the panel to replay must hold the locations and SKUs that were fitted, in their order")
+        """The demand of a panel as it was, with the forecast that this fit makes of its dates. Promotions are known
+        ``announced`` days ahead, -1 for never; the forecast takes them into account at any distance, so forecast no
+        further than that. Episodes begin on the first date; ``replace`` ``first`` and ``last`` for others."""
         promotions = None if panel.promotion is None else panel.promotion.astype(np.float32)
         return Trace(
             quantity=panel.quantity,  # type: ignore[arg-type]
             start_day=panel.start_day,  # type: ignore[arg-type]
-            expected=self.expected(panel),  # type: ignore[arg-type]
+            expected=self.expected(panel, announced=announced >= 0),  # type: ignore[arg-type]
             promotions=promotions,  # type: ignore[arg-type]
             announced=announced,  # type: ignore[arg-type]
         )
@@ -51,34 +68,28 @@ class FittedDemand:
 def fit_demand(panel: DemandPanel, *, announced: int = 7) -> FittedDemand:
     """Estimate a generating process for every series of a panel, from the periods in which it was available.
 
-    Sales are taken to have the mean level x weekday factor x lift. Weekday factors and lifts are posterior means
-    under gamma priors centred on those of the location (of the whole panel for lifts), worth ``_PRIOR_UNITS`` units
-    of sales, so that thin series borrow from the others. Around that mean a series is Poisson, negative binomial or
-    intermittent, whichever has the best Bayesian information criterion (Schwarz 1978).
+    The mean is level x weekday factor x lift of a promotion. Weekday factors are those of all series, of the location,
+    of the SKU and of the series itself, one on top of the other, and lifts those of all, of the SKU and of the series;
+    each is shrunk to the one before by as much as their differences are noise (empirical Bayes, :func:`_ratio`).
+    Weekdays on which a location is mostly shut have no demand. Around the mean a series is Poisson, negative binomial
+    or intermittent, whichever has the best Bayesian information criterion (Schwarz 1978, Annals of Statistics 6(2));
+    this, and not the mean, is found from quantities rounded to whole units.
 
-    Returns a process for simulation with promotions known ``announced`` periods ahead. Raises ``ValueError`` if
-    a series was never available.
+    The process is an ``Intermittent`` one over negative binomial sizes, which covers all three, with promotions known
+    ``announced`` periods ahead. A series that was never available, or never sold, has level 0.
     """
-    seen = panel.available if panel.available is not None else np.ones(panel.quantity.shape, bool)
-    if not seen.any(0).all():
-        at = np.argwhere(~seen.any(0))[0]
-        raise ValueError(f"fit_demand: {panel.skus[at[1]]!r} at {panel.locations[at[0]]!r} was never available")
-    sales = np.where(seen, panel.quantity, 0.0).astype(np.float64)
-    promoted = np.zeros(seen.shape, bool) if panel.promotion is None else panel.promotion
-    profile, lift, level = _calendar(sales, seen, promoted, _weekday(panel) if panel.period == "day" else None)
+    table = _Table.of(panel)
+    level, profile, lift = _mean(table)
+    factor = profile[:, None] * np.stack([np.ones_like(lift), lift])  # [D, 2, W, K]
+    family, base = _choose_family(panel, table, level, factor)
 
-    shape = profile[_weekday(panel)] if panel.period == "day" else np.ones(sales.shape)
-    factor = shape * np.where(promoted, lift, 1.0)
-    family, probability, size, dispersion, minimum = _choose_family(sales, seen, level, factor)
-    base = Intermittent(
-        probability=probability,
-        size=NegativeBinomial(size, dispersion),  # type: ignore[arg-type]
-        minimum=minimum,
-    )
-    modifiers: list = [Weekly(profile)] if panel.period == "day" else []  # type: ignore[arg-type]
-    if promoted.any():
-        whole = len(promoted) // 7 * 7 if panel.period == "day" and len(promoted) >= 7 else len(promoted)
-        calendar = np.concatenate([promoted[:whole]] * (_CALENDAR_DAYS // whole + 2))
+    promoted = np.zeros(level.shape)
+    modifiers: list[Any] = [Weekly(profile)] if panel.period == "day" else []  # type: ignore[arg-type]
+    if panel.promotion is not None and panel.promotion.any():
+        promoted = panel.promotion.mean(0)
+        # Whole weeks, so that promotions stay on their weekdays.
+        whole = len(panel.dates) // 7 * 7 or len(panel.dates)
+        calendar = np.concatenate([panel.promotion[:whole]] * (_CALENDAR_DAYS // whole + 2))
         modifiers.append(
             Promotion(calendar=calendar, lift=lift, start_day=panel.start_day, announced=announced)  # type: ignore[arg-type]
         )
@@ -88,81 +99,165 @@ def fit_demand(panel: DemandPanel, *, announced: int = 7) -> FittedDemand:
         first_day=panel.start_day,  # type: ignore[arg-type]
         span=len(panel.dates),  # type: ignore[arg-type]
     )
-    variance = (np.where(seen, (sales - level * factor) ** 2 - level * factor, 0.0)).sum(0)
-    spread = variance / np.maximum(np.where(seen, (level * factor) ** 2, 0.0).sum(0), 1e-9)
-    return FittedDemand(process, family, level, profile, lift, np.maximum(spread, 0.0), panel.locations, panel.skus)
+    mean, variance = np.asarray(base.mean(), float), np.asarray(base.variance(), float)
+    return FittedDemand(
+        process=process,
+        family=family,
+        level=level,
+        profile=np.broadcast_to(profile, (7, *level.shape)),
+        lift=lift,
+        promoted=promoted,
+        dispersion=np.maximum(variance - mean, 0.0) / np.maximum(mean, 1e-9) ** 2,
+        locations=panel.locations,
+        skus=panel.skus,
+    )
 
 
 def _weekday(panel: DemandPanel) -> np.ndarray:
-    return (panel.start_day + np.arange(len(panel.dates))) % 7
+    """0 = Monday, [T]; all 0 for weeks."""
+    return (panel.start_day + np.arange(len(panel.dates))) % 7 * (panel.period == "day")
 
 
-def _calendar(
-    sales: np.ndarray, seen: np.ndarray, promoted: np.ndarray, weekday: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(profile [7, L, K], lift [L, K], level [L, K]), each given the others, repeated until they settle."""
-    cells = sales.shape[1:]
-    profile, lift = np.ones((7, *cells)), np.ones(cells)
-    by_day = None if weekday is None else np.eye(7)[weekday]  # [T, 7]
-    days = np.ones((len(sales), 7)) / 7 if by_day is None else by_day
-    level = np.zeros(cells)
-    for _ in range(10):
-        shape = np.tensordot(days, profile, 1) if by_day is not None else np.ones(sales.shape)
-        promotion = np.where(promoted, lift, 1.0)
-        level = sales.sum(0) / np.maximum(np.where(seen, shape * promotion, 0.0).sum(0), 1e-9)
-        if by_day is not None:
-            sold = np.tensordot(by_day.T, sales, 1)  # [7, L, K]
-            usual = np.tensordot(by_day.T, np.where(seen, level * promotion, 0.0), 1)
-            pooled = (sold.sum(2) + 1e-9) / (usual.sum(2) + 1e-9)  # [7, L]
-            profile = (_PRIOR_UNITS * pooled[:, :, None] + sold) / (_PRIOR_UNITS + usual)
-            profile /= profile.mean(0)
-        if promoted.any():
-            usual = np.where(seen & promoted, level * shape, 0.0).sum(0)
-            sold = np.where(promoted, sales, 0.0).sum(0)
-            lift = (_PRIOR_UNITS * sold.sum() / max(usual.sum(), 1e-9) + sold) / (_PRIOR_UNITS + usual)
-            lift = np.where(promoted.any(0), lift, 1.0)
-    return profile, lift, level
+@dataclasses.dataclass(frozen=True)
+class _Table:
+    """What a panel says about means: sums by weekday (one for weeks) and promotion, [D, 2, W, K], over the periods
+    that count: available, and not on a weekday on which the location is mostly shut."""
+
+    periods: np.ndarray
+    units: np.ndarray
+    squares: np.ndarray
+    sold: np.ndarray  # periods with any sale
+    counted: np.ndarray  # [T, W, K] the periods that count
+    shut: np.ndarray  # [D, W, K] weekdays that do not
+
+    @classmethod
+    def of(cls, panel: DemandPanel) -> "_Table":
+        weekday, kinds = _weekday(panel), 7 if panel.period == "day" else 1
+        of_weekday = [weekday == d for d in range(kinds)]
+        on_sale = np.stack([panel.available[rows].sum(0) / max(rows.sum(), 1) for rows in of_weekday])
+        shut = on_sale < 0.5 * on_sale.max(0)
+        shut &= np.array([rows.any() for rows in of_weekday])[:, None, None]
+        counted = panel.available & ~shut[weekday]
+        quantity = np.where(counted, panel.quantity, 0.0).astype(np.float64)
+        promotion = np.zeros(quantity.shape, bool) if panel.promotion is None else panel.promotion
+
+        def sums(values: np.ndarray) -> np.ndarray:
+            kind = [counted & ~promotion, counted & promotion]
+            return np.stack([np.stack([(values * k)[rows].sum(0) for k in kind]) for rows in of_weekday])
+
+        return cls(
+            periods=sums(np.ones_like(quantity)),
+            units=sums(quantity),
+            squares=sums(quantity**2),
+            sold=sums(quantity > 0),
+            counted=counted,
+            shut=shut,
+        )
 
 
-def _choose_family(sales: np.ndarray, seen: np.ndarray, level: np.ndarray, factor: np.ndarray) -> tuple:
-    """(family, probability, size, dispersion, minimum), all [L, K], of an ``Intermittent`` process that covers the
-    three families: a plain count has probability 1 and minimum 0."""
-    periods = seen.sum(0)
-    mean = np.maximum(level * factor, 1e-9)
-    plain = np.stack([np.where(seen, _log_probability(sales, mean, a), 0.0).sum(0) for a in _DISPERSIONS])
-    counted = np.argmax(plain, 0)
+def _mean(table: _Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(level [W, K], profile [D, W, K], lift [W, K]), each given the others until they settle."""
+    periods, units = table.periods, table.units
+    profile, lift, level = np.where(table.shut, 0.0, 1.0), np.ones(units.shape[2:]), np.zeros(units.shape[2:])
+    for _ in range(100):
+        before = level
+        factor = profile[:, None] * np.stack([np.ones_like(lift), lift])
+        level = _divide(units.sum((0, 1)), (periods * factor).sum((0, 1)))
+        # Variance by mean, from what is left unexplained.
+        mean = level * factor
+        square = _divide(table.squares - 2 * mean * units + periods * mean**2, mean).sum((0, 1))
+        noise = np.maximum(_divide(square, periods.sum((0, 1)) - 1.0), 1e-3)
 
-    # Intermittent: whether there is demand at all, then how much beyond one unit.
-    sold = seen & (sales > 0)
-    times = sold.sum(0)
-    probability = np.clip(times / periods, 1e-4, 1.0)
-    size = np.maximum(np.where(sold, sales - 1, 0.0).sum(0) / np.maximum(times, 1), 1e-3)
-    chance = np.clip(probability * factor / np.where(seen, factor, 0.0).sum(0) * periods, 1e-4, 1 - 1e-4)
-    whether = np.where(seen, np.where(sold, np.log(chance), np.log1p(-chance)), 0.0).sum(0)
-    sizes = np.stack([np.where(sold, _log_probability(sales - 1, size, a), 0.0).sum(0) for a in _DISPERSIONS])
-    sized = np.argmax(sizes, 0)
+        usual = (periods * level * np.stack([np.ones_like(lift), lift])).sum(1)
+        profile = _ratio(units.sum(1), usual, noise, ((1, 2), (2,), (1,), ())) * ~table.shut
+        profile = profile / np.maximum(profile.mean(0), 1e-9)
+        usual = (periods[:, 1] * level * profile).sum(0)
+        lift = _ratio(units[:, 1].sum(0), usual, noise, ((0, 1), (0,), ()))
+        if np.allclose(level, before, rtol=1e-6):
+            break
+    return level, profile, lift
 
-    penalty = 0.5 * np.log(periods)
-    score = np.stack([plain[0] - penalty, plain.max(0) - 2 * penalty, whether + sizes.max(0) - 3 * penalty])
-    best = np.argmax(score, 0)
+
+def _ratio(observed: np.ndarray, expected: np.ndarray, noise: np.ndarray, poolings: tuple) -> np.ndarray:
+    """By what factor ``observed`` sums differ from ``expected`` ones, their variance being ``noise`` times the mean.
+
+    A product of factors, of the entries pooled over each of ``poolings`` (axes) in turn. The true factors of a step
+    are taken to vary around 1 with a variance estimated from all of them (as DerSimonian and Laird 1986, Controlled
+    Clinical Trials 7(3)), and each is given its best linear estimate: near the observed one where that is precise,
+    near 1 where it is noise.
+    """
+    ratio = np.ones(observed.shape)
+    for axes in poolings:
+        o, e = observed.sum(axes, keepdims=True), (expected * ratio).sum(axes, keepdims=True)
+        v = (noise * expected * ratio).sum(axes, keepdims=True)
+        spread = max(0.0, (_divide((o - e) ** 2, v) - (v > 0)).sum() / max(_divide(e**2, v).sum(), 1e-9))
+        ratio = ratio * (1.0 + _divide(spread * e * (o - e), spread * e**2 + v))
+    return np.maximum(ratio, 1e-3)
+
+
+def _choose_family(
+    panel: DemandPanel, table: _Table, level: np.ndarray, factor: np.ndarray
+) -> tuple[np.ndarray, Intermittent]:
+    """The family of every series and the process without its calendar, at the mean ``level`` x ``factor``."""
+    # How often each quantity was sold, [series, quantities].
+    values, place = np.unique(np.rint(panel.quantity), return_inverse=True)
+    series = np.broadcast_to(np.arange(level.size).reshape(level.shape), panel.quantity.shape)
+    cells = (series * len(values) + place.reshape(panel.quantity.shape))[table.counted]
+    times = np.bincount(cells, minlength=level.size * len(values)).reshape(level.size, len(values))
+
+    def flat(array: np.ndarray) -> np.ndarray:  # series first
+        return array.reshape(-1, level.size).T
+
+    periods, units, sold = flat(table.periods), flat(table.units), flat(table.sold)
+    count = _log_likelihoods(times, values, periods, units, flat(level * factor))
+
+    # Intermittent: whether anything is sold, in proportion to the factor; then how much beyond one unit, always alike.
+    chance = _divide(sold.sum(1), (periods * flat(factor)).sum(1)).clip(0.0, 0.999)
+    size = np.maximum(_divide(level.ravel(), chance) - 1.0, 1e-9)
+    often = np.clip(chance[:, None] * flat(factor), 1e-9, 1.0 - 0.5 / np.maximum(periods.sum(1), 1.0)[:, None])
+    whether = (sold * np.log(often) + (periods - sold) * np.log1p(-often)).sum(1)
+    beyond = (units - sold).sum(1, keepdims=True)
+    any_sold = values > 0
+    much = _log_likelihoods(
+        times[:, any_sold], values[any_sold] - 1.0, sold.sum(1, keepdims=True), beyond, size[:, None]
+    )
+
+    penalty = 0.5 * np.log(np.maximum(periods.sum(1), 1.0))  # per parameter
+    scores = [count[:, 0] - penalty, count.max(1) - 2 * penalty, whether + much.max(1) - 3 * penalty]
+    best = np.argmax(np.stack(scores), 0)
     intermittent = best == 2
-    return (
-        np.array(FAMILIES)[best],
-        np.where(intermittent, probability, 1.0),
-        np.where(intermittent, size, level),
-        np.where(intermittent, _DISPERSIONS[sized], np.where(best == 1, _DISPERSIONS[counted], 0.0)),
-        np.where(intermittent, 1.0, 0.0),
+    dispersion = np.where(best == 1, _DISPERSIONS[count.argmax(1)], 0.0)
+    dispersion = np.where(intermittent, _DISPERSIONS[much.argmax(1)], dispersion)
+
+    def cell(array: np.ndarray) -> Any:
+        return array.reshape(level.shape)
+
+    base = Intermittent(
+        probability=cell(np.where(intermittent, chance, 1.0)),
+        size=NegativeBinomial(cell(np.where(intermittent, size, level.ravel())), cell(dispersion)),
+        minimum=cell(np.where(intermittent, 1.0, 0.0)),
     )
+    return cell(np.array(FAMILIES)[best]), base
 
 
-def _log_probability(count: np.ndarray, mean: np.ndarray, dispersion: float) -> np.ndarray:
-    """Log probability of negative binomial counts (Poisson at dispersion 0); counts below 0 are not looked at."""
-    count = np.maximum(count, 0.0)
-    log_gamma = jax.jit(gammaln)
-    if dispersion == 0.0:
-        return count * np.log(mean) - mean - np.asarray(log_gamma(count + 1.0), np.float64)
-    r = 1.0 / dispersion
-    combinations = np.asarray(log_gamma(count + r) - log_gamma(count + 1.0), np.float64) - float(log_gamma(r))
-    return (
-        combinations - r * np.log1p(dispersion * mean) + count * np.log(mean * dispersion / (1.0 + dispersion * mean))
-    )
+def _log_likelihoods(
+    times: np.ndarray, values: np.ndarray, periods: np.ndarray, units: np.ndarray, mean: np.ndarray
+) -> np.ndarray:
+    """Log likelihood [series, dispersions] of negative binomial counts, ``times`` [series, n] of each of ``values``
+    [n]; ``periods`` and ``units`` [series, m] are their number and sum where the mean is ``mean`` [series, m]."""
+    lgamma = np.vectorize(math.lgamma, otypes=[float])
+    mean, result = np.maximum(mean, 1e-12), []
+    for a in _DISPERSIONS:
+        if a == 0.0:
+            constants, by_mean = np.zeros(len(values)), -periods * mean
+        else:
+            constants = lgamma(values + 1 / a) - math.lgamma(1 / a) + values * np.log(a)
+            by_mean = -(units + periods / a) * np.log1p(a * mean)
+        constants -= lgamma(values + 1.0)
+        result.append(times @ constants + (units * np.log(mean) + by_mean).sum(1))
+    return np.stack(result, 1)
+
+
+def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a / b, and 0 where b is not positive."""
+    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(np.shape(a), np.shape(b))), where=b > 0)
