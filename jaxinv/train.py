@@ -51,7 +51,7 @@ class FitResult:
 
 
 def fit(
-    algo: Any,
+    algo: Algorithm,
     env_params: Any,
     key: Array,
     *,
@@ -123,8 +123,8 @@ def fit(
             done += length
             if evaluate is not None:
                 score = scores(state)
-                best_state = _where(score < best_score, state, best_state)
-                best_score = np.minimum(score, best_score)
+                better = score < best_score
+                best_state, best_score = _where(better, state, best_state), np.where(better, score, best_score)
                 rows[-1]["score"] = score.tolist()
             history += rows
             run.save(state, best_state, best_score, rows, done)

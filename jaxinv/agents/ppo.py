@@ -76,8 +76,8 @@ class PPO(struct.Typed):
     Inventory problems are continuing and judged by average cost, hence ``average_reward``: the running mean of the
     reward is subtracted from it, and values are differences from a mean of zero (reward centring, Naik et al. 2024,
     arXiv:2405.09999; the average-value constraint of Ma et al. 2021, arXiv:2106.03442). ``discount`` then discounts
-    differences only and may stay below 1 to reduce variance. Without the flag, returns are discounted as usual and
-    ``discount`` is part of the problem: set it to that of ``env_params``.
+    differences only and may stay below 1 to reduce variance. Where episodes truly terminate, or discounting is meant,
+    switch the flag off; ``discount`` is then part of the problem: set it to that of ``env_params``.
     """
 
     env: Environment = struct.static()
@@ -88,7 +88,7 @@ class PPO(struct.Typed):
     num_minibatches: int = struct.static(4)
     num_updates: int = struct.static(500)  # iterations in a whole training run, over which schedules run
     burn_in: int = struct.static(0)  # periods that the untrained policy runs before learning starts
-    stagger: bool = struct.static(True)  # start environments at random times, so that they are not reset together
+    stagger: bool = struct.static(True)  # start with random times, lest all environments reach their limit together
     average_reward: bool = struct.static(True)
     normalise_observation: bool = struct.static(True)  # by running mean and deviation
     normalise_reward: bool = struct.static(True)  # by the running deviation of discounted returns
@@ -134,6 +134,8 @@ class PPO(struct.Typed):
         observation = jax.vmap(self.env.observe, in_axes=(0, None))(env_state, env_params)
         example = jax.tree.map(lambda x: x[0], observation)
         action_space = jax.tree.map(jnp.asarray, self.env.action_space(env_params))
+        # Standardised by what is seen at reset, until there is more.
+        statistics = RunningStatistics.like(example, memory=50).update(observation)
         params = self.network.init(network_key, example, action_space)
         state = PPOState(
             key=key,
@@ -143,10 +145,10 @@ class PPO(struct.Typed):
             env_state=env_state,
             observation=observation,
             action_mask=jax.vmap(self.env.action_mask, in_axes=(0, None))(env_state, env_params),
-            observation_statistics=RunningStatistics.like(example, memory=50).update(observation),
+            observation_statistics=statistics,
             average_reward=jnp.float32(0),
             discounted_sum=jnp.zeros(self.num_envs, jnp.float32),
-            return_statistics=RunningStatistics.like(jnp.float32(0), memory=5),
+            return_statistics=RunningStatistics.like(jnp.float32(0), memory=5),  # values follow a change quickly
             action_space=action_space,
         )
         if self.burn_in:
@@ -155,7 +157,8 @@ class PPO(struct.Typed):
         return state
 
     def update(self, state: PPOState, env_params: Any) -> tuple[PPOState, dict[str, Array]]:
-        """One iteration. Metrics are scalars; ``cost/...`` and ``gain/...`` are means per period by cause."""
+        """One iteration. Metrics are scalars: ``reward`` and, by cause, ``gain/...`` and ``cost/...`` are means per
+        period and environment, and what learning reports are means over its minibatches."""
         key, rollout_key, learn_key = jax.random.split(state.key, 3)
         state, trajectory, causes = self._rollout(state, env_params, rollout_key, self.num_steps)
         state, batch = self._estimate(state, trajectory)
@@ -188,7 +191,7 @@ class PPO(struct.Typed):
         self, state: PPOState, env_params: Any, key: Array, length: int
     ) -> tuple[PPOState, Trajectory, dict[str, Array]]:
         """Run the current policy for ``length`` periods: (state, trajectory, mean money per period by cause)."""
-        space = self.env.action_space(env_params)
+        space = state.action_space
         num_uniforms = self.env.num_step_uniforms(env_params)
         step = jax.vmap(self.env.step_from_uniforms, in_axes=(0, 0, 0, None))
 
@@ -235,10 +238,9 @@ class PPO(struct.Typed):
         if self.normalise_reward:
             done = trajectory.terminated | trajectory.truncated
             last, sums = returns.discounted_sums(state.discounted_sum, reward, done, self.discount)
-            state = dataclasses.replace(
-                state, discounted_sum=last, return_statistics=state.return_statistics.update(sums)
-            )
-            reward = reward / jnp.sqrt(state.return_statistics.variance + 1e-8)
+            statistics = state.return_statistics.update(sums)
+            state = dataclasses.replace(state, discounted_sum=last, return_statistics=statistics)
+            reward = reward / jnp.sqrt(statistics.variance + 1e-8)
 
         advantage = returns.generalised_advantages(
             reward,
