@@ -9,9 +9,11 @@ that tree transformations put into a dataclass pass through untouched.
 import dataclasses
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
+from jax.core import Tracer
 
 dataclass = struct.dataclass
 field = struct.field
@@ -46,14 +48,25 @@ def static(default: Any = dataclasses.MISSING) -> Any:
 class Typed:
     """Mixin for :func:`dataclass` classes: converts and checks the fields declared with :func:`leaf`."""
 
+    def validate(self):
+        """What a subclass asks of its fields together. Called when numbers were converted and all fields are known,
+        so neither on tracers nor when a tree transformation stacks or strips axes."""
+
     def __post_init__(self):
+        converted = False
         for spec in dataclasses.fields(self):  # type: ignore[arg-type]
             if "dtype" not in spec.metadata:
                 continue
             value = getattr(self, spec.name)
-            if isinstance(value, _RAW):
+            # jax.grad puts float0 arrays, which are numpy's, in the place of whole numbers.
+            if isinstance(value, _RAW) and getattr(value, "dtype", None) != jax.dtypes.float0:
                 where = f"{type(self).__name__}.{spec.name}"
                 object.__setattr__(self, spec.name, _convert(value, where, spec.metadata))
+                converted = True
+        if converted:
+            values = [getattr(self, spec.name) for spec in dataclasses.fields(self)]  # type: ignore[arg-type]
+            if not any(isinstance(value, Tracer) for value in jax.tree.leaves(values)):
+                self.validate()
 
 
 def _convert(value: Any, where: str, metadata: Any) -> Any:

@@ -7,14 +7,13 @@ calendar day of ``DemandState`` (0 = Monday 1 January of the year 1). Factors br
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from jaxinv import struct
 from jaxinv.demand.base import Demand, DemandState
-from jaxinv.demand.distributions import Distribution, _concrete
+from jaxinv.demand.distributions import Distribution
 
 
 class Modifier(struct.Typed):
@@ -52,9 +51,8 @@ class Weekly(Modifier):
 
     profile: Array = struct.leaf(low=0.0)
 
-    def __post_init__(self):
-        super().__post_init__()
-        if _concrete(self.profile) and self.profile.shape[:1] != (7,):
+    def validate(self):
+        if self.profile.shape[:1] != (7,):
             raise ValueError(f"Weekly.profile must have 7 entries, Monday first, got shape {self.profile.shape}")
 
     def factor(self, memory: Any, day: Array) -> Array:
@@ -86,7 +84,7 @@ class Yearly(Modifier):
 class Trend(Modifier):
     """Exponential growth by ``rate`` [*shape] per period; a factor of 1 on day ``origin``. No long-run mean: 1."""
 
-    rate: Array = struct.leaf(low=-1.0)
+    rate: Array = struct.leaf(above=-1.0)
     origin: Array = struct.leaf(0, dtype=jnp.int32)
 
     def factor(self, memory: Any, day: Array) -> Array:
@@ -139,10 +137,7 @@ class Regime(Modifier):
     num_uniforms = 1
     num_initial_uniforms = 1
 
-    def __post_init__(self):
-        super().__post_init__()
-        if not _concrete(self.transition, self.factors):
-            return
+    def validate(self):
         matrix = np.asarray(self.transition)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or np.abs(matrix.sum(1) - 1).max() > 1e-5:
             raise ValueError(f"Regime.transition must be square with rows that sum to 1, got {matrix.tolist()}")
@@ -151,7 +146,12 @@ class Regime(Modifier):
 
     def stationary(self) -> Array:
         """Share of time in each regime [R] (of a chain that visits all of them)."""
-        return jnp.mean(self._after(4096), 0)
+        # Moving every other period on average leaves the shares as they are and makes periodic chains settle.
+        settled = (jnp.eye(self.transition.shape[0]) + self.transition) / 2.0
+        for _ in range(20):
+            settled = jnp.matmul(settled, settled, precision="highest")
+            settled = settled / jnp.sum(settled, 1, keepdims=True)  # float32 rows drift from 1 when squared
+        return jnp.mean(settled, 0)
 
     def init(self, u: Array) -> Array:
         return _choose(self.stationary(), u[0])
@@ -163,17 +163,18 @@ class Regime(Modifier):
         return self.factors[memory]
 
     def expected(self, memory: Array, day: Array, ahead: Array | int) -> Array:
-        return jnp.tensordot(self._after(ahead)[memory], self.factors, 1)
+        return jnp.tensordot(self._after(ahead)[memory], self.factors, 1, precision="highest")
 
     def long_run(self) -> Array:
-        return jnp.tensordot(self.stationary(), self.factors, 1)
+        return jnp.tensordot(self.stationary(), self.factors, 1, precision="highest")
 
     def _after(self, periods: Array | int) -> Array:
         """``transition`` to the power of ``periods`` < 8192, by repeated squaring."""
         result, power = jnp.eye(self.transition.shape[0]), self.transition
         for bit in range(13):
-            result = jnp.where((jnp.asarray(periods) >> bit) & 1, result @ power, result)
-            power = power @ power
+            more = jnp.matmul(result, power, precision="highest")
+            result = jnp.where((jnp.asarray(periods) >> bit) & 1, more, result)
+            power = jnp.matmul(power, power, precision="highest")
         return result
 
 
@@ -193,7 +194,7 @@ class Modulated(struct.Typed, Demand):
     """``base`` with its mean multiplied by the factors of ``modifiers``. An episode begins on a day drawn from the
     ``span`` days from ``first_day`` on."""
 
-    base: Distribution = None  # type: ignore[assignment]
+    base: Distribution
     modifiers: tuple[Modifier, ...] = ()
     first_day: Array = struct.leaf(0, dtype=jnp.int32, low=0)
     span: Array = struct.leaf(1, dtype=jnp.int32, low=1)
@@ -232,6 +233,8 @@ class Modulated(struct.Typed, Demand):
         factor = jnp.ones(self.shape, jnp.float32)
         for modifier, memory in zip(self.modifiers, state.memory, strict=True):
             factor = factor * modifier.factor(memory, state.day)
+        if factor.shape != self.shape:
+            raise ValueError(f"Modulated.modifiers: factors must broadcast to {self.shape}, got {factor.shape}")
         return self.base.scaled(factor).quantile(u)
 
     def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:

@@ -6,7 +6,6 @@ from jax import Array
 
 from jaxinv import struct
 from jaxinv.demand.base import Demand, DemandState
-from jaxinv.demand.distributions import _concrete
 from jaxinv.demand.modifiers import within_calendar
 
 
@@ -20,7 +19,7 @@ class Trace(struct.Typed, Demand):
 
     ``expected`` [T, *shape] is the forecast of each day that was made beforehand, from other dates; ``mean`` tells
     it. Without one, ``mean`` is the mean of rows 0..``first``-1, the past of every episode, which must not be empty.
-    ``promotion`` [T, *shape] (1: runs) is known ``announced`` days ahead, as in ``modifiers.Promotion``.
+    ``promotions`` [T, *shape] (1: one runs) are known ``announced`` days ahead, as in ``modifiers.Promotion``.
     """
 
     quantity: Array = struct.leaf(low=0.0)
@@ -31,10 +30,7 @@ class Trace(struct.Typed, Demand):
     promotions: Array | None = struct.leaf(None, low=0.0, high=1.0)
     announced: Array = struct.leaf(7, dtype=jnp.int32, low=-1)
 
-    def __post_init__(self):
-        super().__post_init__()
-        if not _concrete(self.quantity, self.first, self.last):
-            return
+    def validate(self):
         rows, first, last = len(self.quantity), int(np.max(self.first)), int(np.max(self.last))
         if not first <= last < rows:
             raise ValueError(f"Trace.first and last must satisfy first <= last < {rows} rows, got {first} and {last}")
@@ -75,7 +71,7 @@ class Trace(struct.Typed, Demand):
     def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
         if self.expected is None:
             past = (jnp.arange(len(self.quantity)) < self.first).astype(jnp.float32)
-            return jnp.tensordot(past, self.quantity, 1) / jnp.maximum(jnp.sum(past), 1.0)
+            return jnp.tensordot(past, self.quantity, 1, precision="highest") / jnp.maximum(jnp.sum(past), 1.0)
         return jnp.mean(self.expected, 0) if state is None else self._row(self.expected, state, ahead)
 
     def promotion(self, state: DemandState, ahead: int | Array = 0) -> Array:
