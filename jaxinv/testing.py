@@ -134,7 +134,9 @@ def _check_time_limit(env: Environment, params: Any, key: Array) -> None:
     _, state = env.reset(key, params)
     action = env.action_space(params).sample(key)
     u = jax.random.uniform(key, (env.num_step_uniforms(params),))
-    reached, outcome = env.transition(state, action, env.exogenous(u[: env.num_uniforms(params)], state, params), params)
+    reached, outcome = env.transition(
+        state, action, env.exogenous(u[: env.num_uniforms(params)], state, params), params
+    )
     for limit in (1, 2):
         limited = params.replace(max_steps_in_episode=jnp.int32(limit))
         observation, following, _, terminated, truncated, info = env.step_from_uniforms(u, state, action, limited)

@@ -122,6 +122,10 @@ class Environment:
         """Legal actions, in the shape of the logits of a discrete action space; None where all are legal."""
         return None
 
+    def native_action(self, action: Any, state: Any, params: Any) -> Any:
+        """``action`` in the terms of the problem itself: what action wrappers make of it."""
+        return action
+
     # -- derived --------------------------------------------------------------------------------------------------
     def num_step_uniforms(self, params: Any) -> int:
         """Uniforms that :meth:`step_from_uniforms` consumes: a period's and those of a possible reset (static)."""

@@ -42,6 +42,15 @@ def accept(on_hand: Array, arriving: Array, volume: Array, capacity: Array) -> A
     return arriving * share(jnp.maximum(space, 0.0), arriving @ volume)[:, None]
 
 
+def demand_within(forecast: Array, periods: Array) -> Array:
+    """Demand [W, K] expected within the next ``periods`` [W, K], which may be fractional: the sum of ``forecast``
+    [n, W, K], continued at its mean where it ends."""
+    begins = jnp.arange(forecast.shape[0], dtype=forecast.dtype).reshape((-1,) + (1,) * periods.ndim)
+    covered = jnp.clip(periods[None] - begins, 0.0, 1.0)
+    beyond = jnp.maximum(periods - forecast.shape[0], 0.0)
+    return jnp.sum(covered * forecast, 0) + beyond * jnp.mean(forecast, 0)
+
+
 def ship_cheapest_first(supply: Array, need: Array, cost: Array, allowed: Array) -> Array:
     """Flows [W, W, K] (from, to, SKU) that move ``supply`` [W, K] to where ``need`` [W, K] is, filling the lanes in
     the order of ``cost`` [W, W] where ``allowed`` [W, W, K]. The greedy rule of lateral transshipment."""

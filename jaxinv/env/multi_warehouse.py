@@ -421,13 +421,29 @@ class MultiWarehouse(core.Environment):
             flows = jnp.zeros((self.num_warehouses, *self.cells), jnp.float32)
         return Action(orders=orders, flows=flows if self.transfers else None)
 
+    def rebalancing_wish(self, need: Array, keep: Array, state: State, params: Params) -> Array:
+        """Net transfer wishes [W, K], whole units, by a rule: cells that run short soon are helped by cells that hold
+        much. ``need`` and ``keep`` [W, K] are in periods.
+
+        A cell is in need of what its forecast for the next ``need`` periods exceeds its stock by: on hand, less
+        waiting customers, plus what arrives in time for them. A cell without need gives what it has on hand beyond
+        the forecast of ``keep`` periods.
+        """
+        forecast = self.forecast(state, params)
+        available = state.on_hand - state.backlog
+        # Entry l of a pipeline arrives in time for the demand of the period that begins l + 1 periods from now.
+        arrives = jnp.arange(1, self.pipeline_length + 1, dtype=jnp.float32)[:, None, None]
+        counted = jnp.clip(need[None] - arrives, 0.0, 1.0)
+        arriving = jnp.sum(counted * (state.orders + state.transfers), 0)
+        short = jnp.round(jnp.maximum(dynamics.demand_within(forecast, need) - available - arriving, 0.0))
+        spare = jnp.floor(jnp.maximum(available - dynamics.demand_within(forecast, keep), 0.0))
+        return jnp.where(short > 0, short, -spare)
+
     def transfer_flows(self, wish: Array, state: State, params: Params) -> Array:
         """Flows [W, W, K] that move net wishes [W, K] (positive: to receive, negative: to give, at most what is on
         hand) along the cheapest lanes."""
         supply = jnp.clip(-wish, 0.0, state.on_hand)
-        allowed = jnp.broadcast_to(
-            self._lanes(params.transfer_cost)[:, :, None], (self.num_warehouses, *self.cells)
-        )
+        allowed = jnp.broadcast_to(self._lanes(params.transfer_cost)[:, :, None], (self.num_warehouses, *self.cells))
         return dynamics.ship_cheapest_first(supply, jnp.maximum(wish, 0.0), params.transfer_cost, allowed)
 
     # -- spaces and observation -----------------------------------------------------------------------------------

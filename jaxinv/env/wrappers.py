@@ -60,6 +60,9 @@ class Wrapper(core.Environment):
     def action_mask(self, state: Any, params: Any) -> Any:
         return self.env.action_mask(state, params)
 
+    def native_action(self, action: Any, state: Any, params: Any) -> Any:
+        return self.env.native_action(action, state, params)
+
 
 class FlattenObservation(Wrapper):
     """Observation as one vector."""
@@ -83,6 +86,9 @@ class ActionWrapper(Wrapper):
 
     def action_mask(self, state: Any, params: Any) -> Any:
         return None
+
+    def native_action(self, action: Any, state: Any, params: Any) -> Any:
+        return self.env.native_action(self.decode(action, state, params), state, params)
 
 
 class RoundToBatches(ActionWrapper):
@@ -157,40 +163,39 @@ class Plan:
     """What a :class:`DeliveryPlan` decides."""
 
     deliver: Array  # int32 [W] 0 or 1: whether a delivery comes at all
-    cover: Array  # [W, K] days of forecast demand that the order raises the inventory position to
-    balance: Array | None = None  # [W, K] days of forecast demand to receive (positive) or give; None without transfers
+    cover: Array  # [W, K] order-up-to level, in periods of typical demand (``demand_scale``)
+    need: Array | None = None  # [W, K] periods that stock must last, or transfers are asked for; None without transfers
+    keep: Array | None = None  # [W, K] periods whose demand is not given away
 
 
 @dataclasses.dataclass(frozen=True)
 class DeliveryPlan(ActionWrapper):
-    """The decision in the terms in which coordination is simple: which warehouses get a delivery, up to how many days
-    of forecast demand each SKU is raised if so, and what the warehouses give each other.
+    """The decision in the terms in which coordination is simple: which warehouses get a delivery, what each of its
+    SKUs is raised to if so, and when warehouses help each other.
 
-    Levels in days of the forecast (``forecast`` of the environment, mean over lead time and review) carry over from
-    fast to slow movers, and a gate per warehouse makes "no delivery" one decision instead of K. ``max_cover`` bounds
-    the levels [days]; a balance within ``dead_zone`` of zero moves nothing, so that a policy must mean it.
+    A gate per warehouse makes "no delivery" one decision instead of K; levels in periods of typical demand carry over
+    from fast to slow movers; and transfers follow the rule of ``MultiWarehouse.rebalancing_wish``, whose two
+    thresholds are decided anew in every period for every cell, so that exploring them moves little stock about.
     """
 
-    max_cover: float = 14.0
-    max_balance: float = 3.0
-    dead_zone: float = 1.0
+    max_cover: float = 20.0
+    max_need: float = 4.0
+    max_keep: float = 16.0
 
     def action_space(self, params: Any) -> spaces.Tree:
-        cells = self.env.cells
-        limit = np.float32(self.max_balance)
-        plan = Plan(
-            deliver=spaces.Discrete(2, cells[:1]),  # type: ignore[arg-type]
-            cover=spaces.Box(np.float32(0), np.float32(self.max_cover), cells),  # type: ignore[arg-type]
-            balance=spaces.Box(-limit, limit, cells) if self.env.transfers else None,  # type: ignore[arg-type]
-        )
+        def periods(most: float) -> Any:
+            return spaces.Box(np.float32(0), np.float32(most), self.env.cells)
+
+        plan = Plan(deliver=spaces.Discrete(2, self.env.cells[:1]), cover=periods(self.max_cover))  # type: ignore
+        if self.env.transfers:
+            plan = plan.replace(need=periods(self.max_need), keep=periods(self.max_keep))  # type: ignore
         return spaces.Tree(plan)
 
     def decode(self, action: Plan, state: Any, params: Any) -> Action:
-        daily = jnp.mean(self.env.forecast(state, params), 0)
-        short = jnp.maximum(action.cover * daily - self.env.inventory_position(state), 0.0)
-        orders = jnp.where(action.deliver[:, None] > 0, short, 0.0)
-        if not self.env.transfers:
-            return self.env.order_action(orders)
-        beyond = jnp.sign(action.balance) * jnp.maximum(jnp.abs(action.balance) - self.dead_zone, 0.0)
-        wish = jnp.round(beyond * daily)
-        return self.env.order_action(orders, self.env.transfer_flows(wish, state, params))
+        position, flows = self.env.inventory_position(state), None
+        if self.env.transfers:
+            wish = self.env.rebalancing_wish(action.need, action.keep, state, params)
+            flows = self.env.transfer_flows(wish, state, params)
+            position = position + jnp.sum(flows, 0) - jnp.sum(flows, 1)
+        short = jnp.maximum(action.cover * params.demand_scale - position, 0.0)
+        return self.env.order_action(jnp.where(action.deliver[:, None] > 0, short, 0.0), flows)

@@ -27,7 +27,11 @@ def hindsight_bound(env: MultiWarehouse, params: Any, demand: Array) -> Array:
     """
     if np.asarray(params.backlog_share).max() > 0:
         raise ValueError("hindsight_bound is defined for lost sales: MultiWarehouse.backlog_share must be 0")
-    lanes = [cost for on, cost in ((env.transfers, params.transfer_cost), (env.cross_shipping, params.cross_shipping_cost)) if on]
+    lanes = [
+        cost
+        for on, cost in ((env.transfers, params.transfer_cost), (env.cross_shipping, params.cross_shipping_cost))
+        if on
+    ]
     off_diagonal = 1e9 * jnp.eye(env.num_warehouses)
     cheapest = jnp.min(jnp.stack([jnp.min(cost + off_diagonal, 0) for cost in lanes]), 0) if lanes else None
 
@@ -49,6 +53,12 @@ def hindsight_bound(env: MultiWarehouse, params: Any, demand: Array) -> Array:
 
     lane = jnp.full(env.num_warehouses, jnp.inf) if cheapest is None else cheapest
     costs = jax.vmap(one_warehouse, in_axes=(1, 0, 0, 0, 0, 0, 0))(
-        demand, params.price, params.unit_cost, params.holding_cost, params.stockout_penalty, params.fixed_order_cost, lane
+        demand,
+        params.price,
+        params.unit_cost,
+        params.holding_cost,
+        params.stockout_penalty,
+        params.fixed_order_cost,
+        lane,
     )
     return jnp.sum(costs)

@@ -1,0 +1,134 @@
+"""The main job itself: tune, train, judge, write. Imported after the command line has been parsed."""
+
+import dataclasses
+import json
+import time
+from importlib.metadata import version
+from typing import Any
+
+import jax
+import numpy as np
+from rich.console import Console
+
+from experiments import figures, retail
+from jaxinv import report
+from jaxinv.agents import PPO
+from jaxinv.agents.networks import CellNetwork
+from jaxinv.data import PANELS, load_panel, read_sales
+from jaxinv.env.wrappers import DeliveryPlan, RoundToBatches
+from jaxinv.evaluate import evaluate, moving_block_bootstrap, sample_paths
+from jaxinv.optimise import hindsight_bound, tune
+from jaxinv.policies import HEURISTICS
+from jaxinv.train import compiled, fit
+
+_WARMUP = 30  # periods of simulated paths that are not counted
+_VALIDATION = (64, 120)  # paths of fitted demand, and their periods, that the best state of training is chosen by
+
+
+def run(config: Any) -> dict:
+    """Everything from the panel to the files in ``config.out``; returns what result.json holds."""
+    started = time.perf_counter()
+    console = Console(width=200 if not Console().is_terminal else None)
+    panel = load_panel(config.demand) if config.demand in PANELS else read_sales(config.demand, config.columns or None)
+    problem = retail.build(panel, config.env)
+    env, learning_env = problem.env, DeliveryPlan(RoundToBatches(problem.env))
+    tuning, validation, training, bootstrap = jax.random.split(jax.random.key(config.seed), 4)
+
+    # Heuristics and learner see fitted demand only.
+    paths = sample_paths(env, problem.train_params, tuning, config.search.paths, _VALIDATION[1])
+    heuristics = {}
+    for name, kind in HEURISTICS.items():
+        with console.status(f"tuning {name}"):
+            found = tune(
+                kind, env, problem.train_params, paths, tuning, rebalancing=True, warmup=_WARMUP,
+                population=config.search.population, elite=config.search.elite, iterations=config.search.iterations,
+            )  # fmt: skip
+            heuristics[name] = jax.block_until_ready(found.policy)
+    tuned = time.perf_counter()
+
+    learner = _learner(config.ppo, learning_env)
+    common = sample_paths(env, problem.train_params, validation, *_VALIDATION)
+    score, _ = compiled(
+        lambda policy, params, paths: evaluate(policy, learning_env, params, paths, warmup=_WARMUP).cost_mean,
+        jax.eval_shape(lambda: learner.policy(learner.init(training, problem.train_params))),
+        problem.train_params,
+        common,
+    )  # fmt: skip
+    trained = fit(
+        learner, problem.train_params, training, num_seeds=config.num_seeds, directory=config.out / "training",
+        resume=config.resume, chunk=20, evaluate=lambda policy: score(policy, problem.train_params, common),
+    )  # fmt: skip
+    state = trained.best_state
+    if config.num_seeds > 1:
+        best_seed = int(np.argmin(trained.best_score))
+        state = jax.tree.map(lambda x: x[best_seed], state)
+    policies = {"ppo": (learner.policy(state), learning_env)} | {n: (h, env) for n, h in heuristics.items()}
+
+    # Judged on the held-out dates' real demand, after a warm-up on the days before them.
+    days = config.env.warmup_days + config.env.test_days
+    real = sample_paths(env, problem.test_params, validation, 1, days)
+    judged = {
+        n: evaluate(p, e, problem.test_params, real, warmup=config.env.warmup_days) for n, (p, e) in policies.items()
+    }
+    fitted = {n: evaluate(p, e, problem.train_params, common, warmup=_WARMUP) for n, (p, e) in policies.items()}
+    best = min(heuristics, key=lambda name: float(judged[name].cost_mean))
+
+    def summary(name: str) -> dict:
+        evaluation = judged[name]
+        cost = moving_block_bootstrap(evaluation.cost[0], bootstrap)
+        difference = moving_block_bootstrap(evaluation.cost[0] - judged[best].cost[0], bootstrap)
+        return {
+            "cost_mean": float(evaluation.cost_mean),
+            "cost_ci95": cost.ci95.tolist(),
+            "fill_rate": float(evaluation.fill_rate),
+            "service_level": float(evaluation.service_level),
+            "turns": float(evaluation.turns),
+            "waste": float(evaluation.waste),
+            "cost_by_cause": {cause: float(value) for cause, value in evaluation.cost_by_cause.items()},
+            "difference_to_best_heuristic": {"mean": float(difference.mean), "ci95": difference.ci95.tolist()},
+            "cost_mean_fitted_demand": float(fitted[name].cost_mean),
+        }
+
+    result = {
+        "policies": {name: summary(name) for name in policies},
+        "best_heuristic": best,
+        "lower_bound": float(
+            hindsight_bound(env, problem.test_params, real.exogenous.demand[0, -config.env.test_days :])
+        ),
+        "held_out": [str(problem.test_panel.dates[-config.env.test_days]), str(problem.test_panel.dates[-1])],
+        "train_steps": len(trained.history) * learner.steps_per_update * config.num_seeds,
+        "steps_per_second": trained.steps_per_second,
+        "compile_seconds": trained.compile_seconds,
+        "tuning_seconds": tuned - started,
+        "training_seconds": trained.wall_seconds,
+        "validation_score": np.asarray(trained.best_score).tolist(),
+        "device": jax.devices()[0].device_kind,
+        "versions": {name: version(name) for name in ("jaxinv", "jax", "jaxlib", "flax", "optax", "numpy")},
+    }
+    result["difference_to_best_heuristic"] = result["policies"]["ppo"]["difference_to_best_heuristic"]
+    figures.write(config, problem, policies, best, result, trained.history, real)
+    result["wall_seconds"] = time.perf_counter() - started
+    _write(config, result)
+    dates = " to ".join(result["held_out"])
+    console.print(report.comparison_table(result, title=f"Real demand of {dates}, held out"))
+    console.print(
+        f"PPO: {result['train_steps']:,} steps at {result['steps_per_second']:,.0f} a second; all in "
+        f"{result['wall_seconds']:.0f} s. Figures and result.json in {config.out}",
+        highlight=False,
+    )
+    return result
+
+
+def _learner(config: Any, env: Any) -> PPO:
+    numbers = dataclasses.asdict(config)
+    network = CellNetwork(
+        hidden=tuple(numbers.pop("hidden")), shared=True, initial_log_std=numbers.pop("initial_log_std")
+    )
+    return PPO(env=env, network=network, **numbers)
+
+
+def _write(config: Any, result: dict) -> None:
+    config.out.mkdir(parents=True, exist_ok=True)
+    settings = dataclasses.asdict(config) | {"device": result["device"], "versions": result["versions"]}
+    (config.out / "config.json").write_text(json.dumps(settings, indent=1, default=str) + "\n")
+    (config.out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
