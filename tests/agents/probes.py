@@ -51,18 +51,8 @@ class Probe(core.Environment):
         return spaces.Discrete(2)
 
 
-class ObservedReward(Probe):
-    """Value of observation x is x = -1 or 1: does the value read the observation?"""
-
-    def observe(self, state, params):
-        return jnp.where(state.exo < 0.5, -1.0, 1.0)[None]
-
-    def reward(self, state, action):
-        return jnp.where(state.exo < 0.5, -1.0, 1.0)
-
-
 class DelayedReward(Probe):
-    """Nothing in the first period, 1 in the second and last: values ``discount`` and 1."""
+    """Nothing in the first period, 1 in the second and last; the period is observed: values ``discount`` and 1."""
 
     def default_params(self):
         return core.EnvParams(max_steps_in_episode=2)

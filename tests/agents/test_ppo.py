@@ -62,14 +62,47 @@ def test_every_swept_number_matters(single):
     assert all(np.abs(other - weights[0]).max() > 1e-3 for other in weights[1:])
 
 
-def test_first_minibatch_sees_the_policy_that_acted():
-    """With a learning rate of zero nothing moves, so that every ratio is one: the log-probabilities of the rollout
-    and of the loss agree, standardisation and action encoding included."""
-    algo = learner(env=probes.Target(), learning_rate=0.0, num_updates=1)
-    _, metrics = run(lambda key: algo.train(key, PARAMS), jax.random.key(0))
-    np.testing.assert_allclose(metrics["kl"], 0.0, atol=1e-6)
-    assert metrics["clip_fraction"] == 0.0
-    assert metrics["applied"] == 1.0
+@struct.dataclass(kw_only=True)
+class Till(core.Ledger):
+    GAINS: ClassVar = ("revenue",)
+    COSTS: ClassVar = ("rent",)
+    UNITS: ClassVar = ("sold",)
+
+    revenue: jax.Array
+    rent: jax.Array
+    sold: jax.Array
+
+
+class Shop(probes.Target):
+    """Two cells that sell 3 units for 1 each; the first pays rent of 4 in every other period."""
+
+    def transition(self, state, action, exo, params):
+        following, outcome = super().transition(state, action, exo, params)
+        sold = jnp.full(2, 3.0)
+        ledger = Till(revenue=sold, rent=jnp.array([4.0, 0.0]) * (state.time % 2), sold=sold)
+        return following, outcome.replace(ledger=ledger, reward=ledger.reward(), terminated=jnp.bool_(False))
+
+
+@pytest.fixture(scope="module")
+def frozen():
+    """Metrics of one iteration in a :class:`Shop` with a learning rate of zero."""
+    algo = learner(env=Shop(), stagger=False, learning_rate=0.0, num_updates=1)
+    return run(lambda key: algo.train(key, PARAMS), jax.random.key(0))[1]
+
+
+def test_loss_sees_the_policy_that_acted(frozen):
+    """While nothing moves every ratio is one: the log-probabilities of the rollout and of the loss agree,
+    standardisation and action encoding included."""
+    np.testing.assert_allclose(frozen["kl"], 0.0, atol=1e-6)
+    assert frozen["clip_fraction"] == 0.0
+    assert frozen["applied"] == 1.0
+
+
+def test_gains_and_costs_are_reported_by_cause(frozen):
+    assert frozen["gain/revenue"] == 6.0
+    assert frozen["cost/rent"] == 2.0
+    assert frozen["reward"] == 4.0
+    assert not any("sold" in name for name in frozen)
 
 
 def test_iteration_stops_once_the_policy_is_far(single):
@@ -88,14 +121,6 @@ def test_schedules_end_at_zero(single):
         np.testing.assert_array_equal(a, b)
 
 
-def test_environments_start_out_of_step():
-    staggered, together = (
-        jax.jit(learner(stagger=stagger).init)(jax.random.key(0), PARAMS).env_state.time for stagger in (True, False)
-    )
-    assert len(np.unique(staggered)) > 8
-    assert (together == 0).all()
-
-
 def test_burn_in_leaves_the_initial_state_and_fills_the_statistics():
     env = probes.Alternating()
     state = run(lambda key: learner(env=env, stagger=False, burn_in=5).init(key, PARAMS), jax.random.key(0))
@@ -105,9 +130,10 @@ def test_burn_in_leaves_the_initial_state_and_fills_the_statistics():
     assert int(state.return_statistics.batches) == 1
 
 
-def test_policy_acts_on_states_and_on_observations_alike(key):
+def test_initial_policy_acts_on_states_and_on_observations_alike(key):
     algo = learner(env=probes.Target())
     state = jax.jit(algo.init)(jax.random.key(1), PARAMS)
+    assert len(np.unique(state.env_state.time)) > 8, "environments should start out of step"
     _, env_state = algo.env.reset(key, PARAMS)
     observation = algo.env.observe(env_state, PARAMS)
     policy = algo.policy(state)
@@ -119,36 +145,6 @@ def test_policy_acts_on_states_and_on_observations_alike(key):
     keys = jax.random.split(key, 50)
     draws = jax.vmap(lambda k: stochastic(algo.env, env_state, PARAMS, k))(keys)
     assert float(jnp.std(draws["bounded"])) > 0.5
-
-
-@struct.dataclass(kw_only=True)
-class Till(core.Ledger):
-    GAINS: ClassVar = ("revenue",)
-    COSTS: ClassVar = ("rent",)
-    UNITS: ClassVar = ("sold",)
-
-    revenue: jax.Array
-    rent: jax.Array
-    sold: jax.Array
-
-
-class Shop(probes.Alternating):
-    """Two cells that sell 3 units for 1 each; the first pays rent of 4 in every other period."""
-
-    def transition(self, state, action, exo, params):
-        following, outcome = super().transition(state, action, exo, params)
-        sold = jnp.full(2, 3.0)
-        ledger = Till(revenue=sold, rent=jnp.array([4.0, 0.0]) * (state.time % 2), sold=sold)
-        return following, outcome.replace(ledger=ledger, reward=ledger.reward())
-
-
-def test_gains_and_costs_are_reported_by_cause():
-    algo = learner(env=Shop(), stagger=False, num_updates=1)
-    _, metrics = run(lambda key: algo.train(key, PARAMS), jax.random.key(0))
-    assert metrics["gain/revenue"] == 6.0
-    assert metrics["cost/rent"] == 2.0
-    assert metrics["reward"] == 4.0
-    assert not any("sold" in name for name in metrics)
 
 
 @pytest.mark.parametrize(
