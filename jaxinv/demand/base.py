@@ -9,6 +9,7 @@ The calendar: ``DemandState.day`` counts days from Monday 1 January of the year 
 (0 = Monday) and ``datetime.date.fromordinal(day + 1)`` is the date.
 """
 
+import dataclasses
 import math
 from typing import Any
 
@@ -55,7 +56,7 @@ class Demand:
 
     def advance(self, u: Array, state: DemandState) -> DemandState:
         """State of the next period; ``u``: the uniforms left after one per cell."""
-        return state.replace(day=state.day + 1)
+        return dataclasses.replace(state, day=state.day + 1)
 
     def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
         """Expected demand [*shape] of the period ``ahead`` periods after the coming one, as known now."""

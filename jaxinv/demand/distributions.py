@@ -1,7 +1,8 @@
 """Stationary demand: distributions given by their quantile functions.
 
 Each is a :class:`~jaxinv.demand.base.Demand` that is the same in every period. Parameters have the shape of one
-period's demand, or broadcast to it. Discrete quantiles have no gradient; continuous ones have.
+period's demand, or broadcast to it. Discrete quantiles have no gradient; continuous ones have. At u = 0 a quantile
+is the smallest value of the support.
 """
 
 import dataclasses
@@ -12,16 +13,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.scipy.special import gammainc, ndtr, ndtri
+from jax.scipy.special import gammainc, gammaln, ndtr
 
 from jaxinv import struct
 from jaxinv.demand.base import Demand, DemandState
+from jaxinv.demand.quantiles import (
+    U_MAX,
+    gamma_quantile,
+    negative_binomial_quantile,
+    normal_quantile,
+    poisson_quantile,
+)
 
-EXACT_MEAN = 24.0  # up to this mean counts are inverted exactly, beyond it by an approximation
-_LARGEST = 4096  # count at which the exact inversion stops
-_UNROLL = 8  # counts per turn of its loop
-_EDGES = 128  # counts in the table of a rounded gamma
-_U_MAX = 1.0 - 2.0**-24  # the largest float32 below 1
+_NEGLIGIBLE = 1e-9  # probability beyond which a support is cut
+_COMPARED = 64  # tables up to this length are searched by comparing with every entry
+_SUMMED = 32  # steps of a rounded law near 0 that its moments are summed over
 
 
 class Distribution(struct.Typed, Demand):
@@ -30,7 +36,7 @@ class Distribution(struct.Typed, Demand):
     @property
     def shape(self) -> tuple[int, ...]:
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
-        return jnp.broadcast_shapes(*(jnp.shape(getattr(self, f.name)) for f in fields if "dtype" in f.metadata))
+        return np.broadcast_shapes(*(jnp.shape(getattr(self, f.name)) for f in fields if "dtype" in f.metadata))
 
     def variance(self) -> Array:
         """Variance of a period's demand [*shape]."""
@@ -40,42 +46,47 @@ class Distribution(struct.Typed, Demand):
         """The same kind of demand with its mean multiplied by ``factor`` (broadcast to [*shape])."""
         raise NotImplementedError(f"{type(self).__name__} cannot be scaled: its values are given")
 
+    def tabulated(self) -> "Empirical":
+        """The same demand as a table of its support, computed once: the fastest quantile for a short one."""
+        return Empirical(*self.support())
+
 
 @struct.dataclass
 class NegativeBinomial(Distribution):
     """Counts with variance mean + dispersion * mean^2; dispersion 0 is Poisson. Scaling keeps the dispersion.
 
-    Quantiles are exact, but for u within 2e-6 of a jump, for means up to ``EXACT_MEAN`` and counts up to 4096. For
-    larger means they are those of a Pearson III law with the same mean, variance and skewness, rounded (Wilson and
-    Hilferty 1931, PNAS 17(12)): for Poisson within one unit of the exact quantile where u >= 2^-24; in general with a
-    mean within 0.1 %, a distribution function within 0.001 for dispersion up to 0.1, 0.004 up to 0.5 and 0.013 at 1,
-    and a deviation within 0.2 % up to dispersion 2, 2 % at 4 and 12 % at 10, where single quantiles are far off.
+    Quantiles are exact below 48 units and within one unit above, see ``quantiles.negative_binomial_quantile``.
     """
 
     mean_demand: Array = struct.leaf(low=0.0)
     dispersion: Array = struct.leaf(0.0, low=0.0)
 
     def quantile(self, u: Array, state: DemandState | None = None) -> Array:
-        return _count_quantile(u, self.mean_demand, self.dispersion)
+        return negative_binomial_quantile(*spread(u, self.mean_demand, self.dispersion))
 
     def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
         return jnp.broadcast_to(self.mean_demand, self.shape)
 
     def variance(self) -> Array:
-        return self.mean_demand + self.dispersion * self.mean_demand**2
+        mean, dispersion = spread(self.mean_demand, self.dispersion)
+        return mean + dispersion * mean**2
 
     def scaled(self, factor: Array) -> "NegativeBinomial":
-        return self.replace(mean_demand=self.mean_demand * factor)  # type: ignore[attr-defined]
+        return NegativeBinomial(_product(self.mean_demand, factor), self.dispersion)
+
+    def support(self) -> tuple[Array, Array]:
+        """Counts with their probabilities, cut where less than 1e-9 is beyond (concrete parameters are needed)."""
+        return _count_support(self.mean_demand, self.dispersion)
 
 
 @struct.dataclass
 class Poisson(Distribution):
-    """Poisson counts; quantiles as of :class:`NegativeBinomial`."""
+    """Poisson counts. Quantiles are exact below 48 units, see ``quantiles.poisson_quantile``."""
 
     rate: Array = struct.leaf(low=0.0)
 
     def quantile(self, u: Array, state: DemandState | None = None) -> Array:
-        return _count_quantile(u, self.rate, jnp.zeros_like(self.rate))
+        return poisson_quantile(*spread(u, self.rate))
 
     def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
         return self.rate
@@ -84,28 +95,24 @@ class Poisson(Distribution):
         return self.rate
 
     def scaled(self, factor: Array) -> "Poisson":
-        return Poisson(self.rate * factor)
+        return Poisson(_product(self.rate, factor))
 
     def support(self) -> tuple[Array, Array]:
         """Counts with their probabilities, cut where less than 1e-9 is beyond (a concrete rate is needed)."""
-        largest = float(np.max(self.rate))
-        values = np.arange(math.ceil(largest + 7 * math.sqrt(largest) + 20))
-        log_factorial = np.cumsum(np.log(np.maximum(values, 1)))
-        rate = np.maximum(np.asarray(self.rate, np.float64), 1e-300)[..., None]
-        return _normalised(values, np.exp(values * np.log(rate) - rate - log_factorial))
+        return _count_support(self.rate, 0.0)
 
 
 @struct.dataclass
 class Geometric(Distribution):
-    """Geometric counts on {0, 1, ...} with a given mean."""
+    """Geometric counts on {0, 1, ...} with a given mean. Scaling keeps them geometric."""
 
     mean_demand: Array = struct.leaf(low=0.0)
 
     def quantile(self, u: Array, state: DemandState | None = None) -> Array:
         # P(D > k) = q^(k+1), q = mean / (1 + mean).
-        u, mean = _aligned(u, self.mean_demand)
+        u, mean = jax.lax.stop_gradient(spread(u, self.mean_demand))
         log_q = -jnp.log1p(1.0 / jnp.maximum(mean, 1e-9))
-        return jnp.floor(jnp.log1p(-jnp.minimum(u, _U_MAX)) / log_q)
+        return jnp.floor(jnp.log1p(-jnp.minimum(u, U_MAX)) / log_q)
 
     def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
         return self.mean_demand
@@ -114,22 +121,76 @@ class Geometric(Distribution):
         return self.mean_demand * (1.0 + self.mean_demand)
 
     def scaled(self, factor: Array) -> "Geometric":
-        return Geometric(self.mean_demand * factor)
+        return Geometric(_product(self.mean_demand, factor))
 
     def support(self) -> tuple[Array, Array]:
         """Counts with their probabilities, cut where less than 1e-9 is beyond (a concrete mean is needed)."""
-        mean = np.asarray(self.mean_demand, np.float64)
-        q = (mean / (1 + mean))[..., None]
-        values = np.arange(math.ceil(math.log(1e-9) / math.log(max(float(q.max()), 1e-9))) + 2)
-        return _normalised(values, (1 - q) * q**values)
+        return _count_support(self.mean_demand, 1.0)
+
+
+class _Continuous(Distribution):
+    """What a continuous law, cut at 0 and rounded or not, is made of: distribution function, density, moments."""
+
+    rounded: bool
+
+    def _moments(self) -> tuple[Array, Array]:
+        """Mean and variance [*shape] of the continuous law."""
+        raise NotImplementedError
+
+    def _cdf(self, x: Array) -> Array:
+        """P(X <= x), x: [..., *shape]."""
+        raise NotImplementedError
+
+    def _upper(self, x: float) -> tuple[Array, Array, Array]:
+        """Density at x, and E[(X - mean) 1{X > x}], E[(X - mean)^2 1{X > x}], [*shape]."""
+        raise NotImplementedError
+
+    def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
+        return self._demand_moments()[0]
+
+    def variance(self) -> Array:
+        return self._demand_moments()[1]
+
+    def _demand_moments(self) -> tuple[Array, Array]:
+        """Mean and variance [*shape] of demand, which is cut at 0 and rounded.
+
+        E[D] and E[D^2] are sums of P(D >= d) over d >= 1: the first ``_SUMMED`` terms as they are, the rest by the
+        midpoint rule and its first correction (exact to 0.003 for standard deviations from 0.5 on). All is written
+        in what the law has below ``_SUMMED``, which is nothing for a large mean, so that float32 loses no digits.
+        """
+        mean = self._moments()[0]
+        if self.rounded:
+            edges = jnp.arange(1, _SUMMED + 1, dtype=jnp.float32).reshape((_SUMMED,) + (1,) * mean.ndim)
+            below = self._cdf(edges - 0.5)
+            first, second = jnp.sum(below, 0), jnp.sum((2.0 * edges - 1.0 - 2.0 * mean[None]) * below, 0)
+            end, unit = float(_SUMMED), 1.0
+        else:
+            first, second, end, unit = 0.0, 0.0, 0.0, 0.0
+        density, upper, upper_square = self._upper(end)
+        under = self._cdf(jnp.full((1,) * mean.ndim, end))
+        shift = upper + (end - mean) * under - first - unit * density / 24.0
+        square = upper_square + (end - mean) ** 2 * under - second
+        square = square + unit * (1.0 - under - (end - mean) * density) / 12.0
+        return jnp.maximum(mean + shift, 0.0), jnp.maximum(square - shift**2, 0.0)
+
+    def support(self) -> tuple[Array, Array]:
+        """Whole units 0..n-1 and P(d) = F(d + 0.5) - F(d - 0.5), cut where less than 1e-7 is beyond (concrete
+        parameters are needed). Raises ``NotImplementedError`` unless rounded."""
+        if not self.rounded:
+            raise NotImplementedError(f"{type(self).__name__} has no finite support unless rounded")
+        largest = int(jnp.max(self.quantile(jnp.full(self.shape, U_MAX)))) + 1
+        values = np.arange(largest + 1)
+        cdf = self._cdf(jnp.asarray(values[:-1] + 0.5, jnp.float32).reshape((largest,) + (1,) * len(self.shape)))
+        cdf = np.moveaxis(np.asarray(cdf, np.float64), 0, -1)
+        return _normalised(values, np.diff(cdf, axis=-1, prepend=0.0, append=1.0))
 
 
 @struct.dataclass
-class Normal(Distribution):
+class Normal(_Continuous):
     """Normal demand, negative values set to 0; ``rounded`` (default) to whole units, P(d) = F(d + .5) - F(d - .5).
 
-    ``mean`` and ``variance`` are those of the normal law, which cutting raises and lowers by little where the
-    standard deviation is well below the mean. Scaling keeps the coefficient of variation.
+    ``location`` and ``deviation`` are those of the normal law; ``mean`` and ``variance`` are those of demand.
+    Scaling multiplies both parameters, so it keeps the coefficient of variation.
     """
 
     location: Array = struct.leaf()
@@ -137,30 +198,35 @@ class Normal(Distribution):
     rounded: bool = struct.static(True)
 
     def quantile(self, u: Array, state: DemandState | None = None) -> Array:
-        u, location, deviation = _aligned(u, self.location, self.deviation)
-        x = location + deviation * _normal_quantile(u)
+        u, location, deviation = spread(u, self.location, self.deviation)
+        x = jnp.where(u > 0.0, location + deviation * normal_quantile(u), 0.0)
         return jnp.maximum(jnp.floor(x + 0.5) if self.rounded else x, 0.0)
 
-    def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
-        return jnp.broadcast_to(self.location, self.shape)
-
-    def variance(self) -> Array:
-        return jnp.broadcast_to(self.deviation**2, self.shape)
-
     def scaled(self, factor: Array) -> "Normal":
-        return self.replace(location=self.location * factor, deviation=self.deviation * factor)  # type: ignore
+        return Normal(_product(self.location, factor), _product(self.deviation, factor), self.rounded)
+
+    def _moments(self) -> tuple[Array, Array]:
+        location, deviation = spread(self.location, self.deviation)
+        return location, jnp.maximum(deviation, 1e-6) ** 2
+
+    def _cdf(self, x: Array) -> Array:
+        x, location, deviation = spread(x, self.location, self.deviation)
+        return ndtr((x - location) / jnp.maximum(deviation, 1e-6))
+
+    def _upper(self, x: float) -> tuple[Array, Array, Array]:
+        location, variance = self._moments()
+        density = jnp.exp(-((x - location) ** 2) / (2.0 * variance)) / jnp.sqrt(2.0 * jnp.pi * variance)
+        above = ndtr((location - x) / jnp.sqrt(variance))
+        return density, variance * density, variance * (above + (x - location) * density)
 
 
 @struct.dataclass
-class Gamma(Distribution):
+class Gamma(_Continuous):
     """Gamma demand by mean and coefficient of variation; ``rounded`` (default) to whole units,
-    P(d) = F(d + .5) - F(d - .5), as De Moor et al. (2022, EJOR 301(2)) have it. ``mean`` and ``variance`` are those of
-    the gamma law. Scaling keeps the variation.
+    P(d) = F(d + .5) - F(d - .5), as De Moor et al. (2022, EJOR 301(2)) have it. Scaling keeps the variation.
 
-    Rounded quantiles are exact, but for u within 2e-5 of a jump, where mean (1 + 8 cv) <= 128, from a table of 128
-    incomplete gamma functions per cell. Beyond that, and not rounded, they are those of Wilson and Hilferty (1931):
-    a distribution function within 0.0003 for cv up to 0.2, 0.002 up to 0.5, 0.004 up to 0.7 and 0.013 at 1, worse
-    above; the mean is kept.
+    Quantiles have an error below 6e-5 standard deviations for cv from 0.18 to 4.5 and 2e-4 below, see
+    ``quantiles.gamma_quantile``. ``location`` is the mean before rounding; ``mean`` and ``variance`` are of demand.
     """
 
     location: Array = struct.leaf(above=0.0)
@@ -168,25 +234,35 @@ class Gamma(Distribution):
     rounded: bool = struct.static(True)
 
     def quantile(self, u: Array, state: DemandState | None = None) -> Array:
-        u, location, cv = _aligned(u, self.location, self.cv)
-        approximate = jnp.maximum(_pearson_quantile(u, location, location * cv, 2.0 * cv), 0.0)
-        if not self.rounded:
-            return approximate
-        # F at the upper edges of 0, 1, ...: as many as u has passed.
-        shape, rate = jax.lax.stop_gradient((cv**-2, 1.0 / (cv**2 * location)))
-        edges = jnp.arange(_EDGES, dtype=jnp.float32).reshape((1,) * u.ndim + (_EDGES,)) + 0.5
-        passed = jnp.sum(u[..., None] >= gammainc(shape[..., None], rate[..., None] * edges), -1)
-        tabled = location * (1.0 + 8.0 * cv) <= _EDGES
-        return jnp.where(tabled, passed.astype(jnp.float32), jnp.floor(approximate + 0.5))
+        u, location, cv = spread(u, self.location, self.cv)
+        x = location * cv**2 * gamma_quantile(u, cv**-2)
+        return jnp.floor(x + 0.5) if self.rounded else x
 
     def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
-        return jnp.broadcast_to(self.location, self.shape)
+        return super().mean() if self.rounded else jnp.broadcast_to(self.location, self.shape)
 
     def variance(self) -> Array:
-        return jnp.broadcast_to((self.location * self.cv) ** 2, self.shape)
+        return super().variance() if self.rounded else self._moments()[1]
 
     def scaled(self, factor: Array) -> "Gamma":
-        return self.replace(location=self.location * factor)  # type: ignore[attr-defined]
+        return Gamma(_product(self.location, factor), self.cv, self.rounded)
+
+    def _moments(self) -> tuple[Array, Array]:
+        location, cv = spread(self.location, self.cv)
+        return location, (location * cv) ** 2
+
+    def _cdf(self, x: Array) -> Array:
+        x, location, cv = spread(x, self.location, self.cv)
+        return gammainc(cv**-2, x / (location * cv**2))
+
+    def _upper(self, x: float) -> tuple[Array, Array, Array]:
+        location, variance = self._moments()
+        scale = variance / location
+        shape = location / scale
+        density = jnp.exp((shape - 1.0) * math.log(x) - x / scale - gammaln(shape) - shape * jnp.log(scale))
+        first = scale * x * density
+        above = 1.0 - self._cdf(jnp.full((1,) * location.ndim, x))
+        return density, first, (x - location) * first + scale * (location * above + first)
 
 
 @struct.dataclass
@@ -205,18 +281,20 @@ class UniformInteger(Distribution):
             raise ValueError(f"UniformInteger.high must be >= low, got low {self.low} and high {self.high}")
 
     def quantile(self, u: Array, state: DemandState | None = None) -> Array:
-        u, low, high = _aligned(u, self.low, self.high)
+        u, low, high = jax.lax.stop_gradient(spread(u, self.low, self.high))
         return jnp.minimum(low + jnp.floor(u * (high - low + 1.0)), high)
 
     def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
-        return (self.low + self.high) / 2.0
+        low, high = spread(self.low, self.high)
+        return (low + high) / 2.0
 
     def variance(self) -> Array:
-        return ((self.high - self.low + 1.0) ** 2 - 1.0) / 12.0
+        low, high = spread(self.low, self.high)
+        return ((high - low + 1.0) ** 2 - 1.0) / 12.0
 
     def support(self) -> tuple[Array, Array]:
         values = np.arange(int(np.min(self.low)), int(np.max(self.high)) + 1)
-        low, high = np.asarray(self.low)[..., None], np.asarray(self.high)[..., None]
+        low, high = (np.asarray(x)[..., None] for x in spread(self.low, self.high))
         return _normalised(values, ((values >= low) & (values <= high)).astype(float))
 
 
@@ -229,12 +307,12 @@ class Empirical(Distribution):
 
     def validate(self):
         values, probabilities = np.asarray(self.values), np.asarray(self.probabilities)
-        if (np.diff(values) <= 0).any():
+        if values.ndim != 1 or not values.size or (np.diff(values) <= 0).any():
             raise ValueError(f"Empirical.values must ascend, got {values.tolist()}")
         if probabilities.shape[-1:] != values.shape:
             raise ValueError(f"Empirical.probabilities must end in {values.shape}, got shape {probabilities.shape}")
         if np.abs(probabilities.sum(-1) - 1).max() > 1e-5:
-            raise ValueError(f"Empirical.probabilities must sum to 1, got sums {probabilities.sum(-1)}")
+            raise ValueError(f"Empirical.probabilities must sum to 1, got sums {probabilities.sum(-1).tolist()}")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -242,15 +320,25 @@ class Empirical(Distribution):
 
     def quantile(self, u: Array, state: DemandState | None = None) -> Array:
         # Without the last, so that a sum that rounds below 1 does not lead past the table.
-        cdf = jnp.cumsum(self.probabilities, -1)[..., :-1]
-        u, cdf = _aligned(jnp.asarray(u)[..., None], cdf)
-        return self.values[jnp.sum(u >= cdf, -1)]
+        cdf = jnp.moveaxis(jnp.cumsum(self.probabilities, -1)[..., :-1], -1, 0)
+        u = jnp.broadcast_to(u, np.broadcast_shapes(jnp.shape(u), self.shape))
+        if len(self.values) <= _COMPARED:
+            demand = jnp.broadcast_to(self.values[0], u.shape)
+            for value, bound in zip(self.values[1:], cdf, strict=True):
+                demand = jnp.where(u >= jnp.broadcast_to(bound, u.shape), value, demand)
+            return demand
+        # One binary search per cell, over whatever axes u has in front of the cells.
+        cells = jnp.reshape(u, (-1, math.prod(self.shape)))
+        tables = jnp.reshape(cdf, (len(cdf), -1))
+        index = jax.vmap(lambda t, x: jnp.searchsorted(t, x, side="right"), in_axes=1, out_axes=1)(tables, cells)
+        return self.values[jnp.reshape(index, u.shape)]
 
     def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
         return jnp.matmul(self.probabilities, self.values, precision="highest")
 
     def variance(self) -> Array:
-        return jnp.matmul(self.probabilities, self.values**2, precision="highest") - self.mean() ** 2
+        deviation = jnp.broadcast_to(self.values, self.probabilities.shape) - self.mean()[..., None]
+        return jnp.sum(self.probabilities * deviation**2, -1)
 
     def support(self) -> tuple[Array, Array]:
         return self.values, self.probabilities
@@ -270,120 +358,67 @@ class Intermittent(Distribution):
     size: Any  # type: ignore[reportGeneralTypeIssues]  # a Distribution
     minimum: Array = struct.leaf(1.0, low=0.0)
 
+    def validate(self):
+        if not isinstance(self.size, Distribution):
+            raise ValueError(f"Intermittent.size must be a distribution, got {self.size!r}")
+
     @property
     def shape(self) -> tuple[int, ...]:
         return np.broadcast_shapes(jnp.shape(self.probability), jnp.shape(self.minimum), self.size.shape)
 
     def quantile(self, u: Array, state: DemandState | None = None) -> Array:
-        u, probability, minimum = _aligned(u, self.probability, self.minimum)
-        none = 1.0 - probability
-        rest = jnp.clip((u - none) / jnp.maximum(probability, 1e-9), 0.0, _U_MAX)
-        return jnp.where(u < none, 0.0, minimum + self.size.quantile(rest))
+        u, probability, minimum, _ = spread(u, self.probability, self.minimum, jnp.zeros(self.size.shape))
+        # 1 - u has no rounding error above 0.5: rare demand keeps its probability and the resolution of its size.
+        remaining = (1.0 - u) / jnp.maximum(probability, 1e-9)
+        size = self.size.quantile(jnp.clip(1.0 - remaining, 0.0, U_MAX))
+        return jnp.where(remaining > 1.0, 0.0, minimum + size)
 
     def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
-        return jnp.broadcast_to(self.probability * (self.minimum + self.size.mean()), self.shape)
+        probability, minimum, size = spread(self.probability, self.minimum, self.size.mean())
+        return probability * (minimum + size)
 
     def variance(self) -> Array:
-        size = self.minimum + self.size.mean()
-        return self.probability * (self.size.variance() + size**2) - self.mean() ** 2
+        probability, minimum, size, variance = spread(
+            self.probability, self.minimum, self.size.mean(), self.size.variance()
+        )
+        return probability * (variance + (1.0 - probability) * (minimum + size) ** 2)
 
     def scaled(self, factor: Array) -> "Intermittent":
-        target = self.probability * factor * (self.minimum + self.size.mean())
-        plain = self.probability >= 1.0
-        probability = jnp.where(plain, target / jnp.maximum(self.minimum, 1e-9), self.probability * factor)
-        probability = jnp.where(plain & (self.minimum == 0.0), 1.0, jnp.minimum(probability, 1.0))
-        grown = (target / jnp.maximum(probability, 1e-9) - self.minimum) / jnp.maximum(self.size.mean(), 1e-9)
-        size = self.size.scaled(jnp.maximum(grown, 0.0))
-        return Intermittent(probability=probability, size=size, minimum=self.minimum)
+        probability, minimum, size, factor = spread(self.probability, self.minimum, self.size.mean(), factor)
+        # The mean to reach, as demand when there is some, at probability 1 and at the probability that follows.
+        certain = probability * factor * (minimum + size)
+        # A plain distribution (probability 1) shrinks in size first, and only below the minimum in probability.
+        likelier = jnp.where(probability >= 1.0, certain / jnp.maximum(minimum, 1e-9), probability * factor)
+        likelier = jnp.where((probability >= 1.0) & (minimum == 0.0), 1.0, jnp.minimum(likelier, 1.0))
+        grown = (certain / jnp.maximum(likelier, 1e-9) - minimum) / jnp.maximum(size, 1e-9)
+        return Intermittent(likelier, self.size.scaled(jnp.maximum(grown, 0.0)), minimum)
 
 
-# -- quantiles --------------------------------------------------------------------------------------------------------
+def spread(*arrays: Any) -> tuple[Array, ...]:
+    """As float32 arrays of their common shape; ``u`` may have axes before those of the parameters."""
+    shape = np.broadcast_shapes(*(jnp.shape(x) for x in arrays))
+    return tuple(jnp.broadcast_to(jnp.asarray(x, jnp.float32), shape) for x in arrays)
 
 
-def _normal_quantile(u: Array) -> Array:
-    return ndtri(jnp.clip(u, 2.0**-25, _U_MAX))
+def _product(x: Array, factor: Array) -> Array:
+    x, factor = spread(x, factor)
+    return x * factor
 
 
-def _pearson_quantile(u: Array, mean: Array, deviation: Array, skewness: Array) -> Array:
-    """Quantile of the Pearson III law with these moments, by the transformation of Wilson and Hilferty (1931): a cubed
-    normal variable, w = max(1 + t, 0)^3 with t = g z / 6 - g^2 / 36. Its mean would drift from 1 as the skewness g
-    grows; dividing by it keeps the mean of the law (Kirby 1972 keeps three moments, by a table)."""
-    g = jnp.maximum(skewness, 1e-5)
-    scale, shift = g / 6.0, g**2 / 36.0
-    # E[w] - 1: the third moment of a normal variable, plus what the cut at 0 adds to it.
-    edge = (1.0 - shift) / scale
-    density = jnp.exp(-0.5 * edge**2) / math.sqrt(2.0 * math.pi)
-    excess = scale**3 * ((edge**2 + 2.0) * density - (edge**3 + 3.0 * edge) * ndtr(-edge)) - shift**3
-    # w - 1 without the cancellation that float32 suffers from where g is small.
-    t = jnp.maximum(scale * _normal_quantile(u) - shift, -1.0)
-    return mean + deviation * (2.0 / g) * (t * (3.0 + t * (3.0 + t)) - excess) / (1.0 + excess)
-
-
-def _count_quantile(u: Array, mean: Array, dispersion: Array) -> Array:
-    """Smallest k with P(D <= k) > u, D negative binomial (Poisson at dispersion 0)."""
-    u, mean, dispersion = jax.lax.stop_gradient(_aligned(u, mean, dispersion))
-    return _counted(jnp.broadcast_to(u, jnp.broadcast_shapes(u.shape, mean.shape, dispersion.shape)), mean, dispersion)
-
-
-@jax.custom_batching.custom_vmap
-def _counted(u: Array, mean: Array, dispersion: Array) -> Array:
-    """Of float32 arrays of one rank that broadcast to the shape of ``u``.
-
-    It works element by element, and its batching rule is to call it on the batch: under vmap the search stops when
-    all lanes are done, as outside, and does not carry a mask per lane.
-    """
-    shape = u.shape
-    # In one dimension, which vectorises whatever the shape of the cells; single parameters stay single.
-    u, mean, dispersion = (
-        x.reshape(-1) if x.size == 1 else jnp.broadcast_to(x, shape).reshape(-1) for x in (u, mean, dispersion)
-    )
-    exact = mean <= EXACT_MEAN
-    safe = jnp.where(exact, mean, 1.0)
-    some = jnp.maximum(dispersion, 1e-6)
-    none = jnp.exp(jnp.where(dispersion > 1e-6, -jnp.log1p(some * safe) / some, -safe))
-    ratio = safe / (1.0 + dispersion * safe)
-
-    def searching(carry):
-        k, left, _, _ = carry
-        return (k < _LARGEST) & jnp.any(left >= 0.0)
-
-    def search(carry):
-        # P(k+1) = P(k) * mean (1 + dispersion k) / ((k + 1) (1 + dispersion mean)); ``left`` is u - P(D <= k), -1 once
-        # it was negative. A probability too small to move the float32 sum ends the search, as the sum may stop short
-        # of the largest uniforms. Unrolled, because each turn of the loop passes over the whole batch in memory.
-        k, left, probability, found = carry
-        for _ in range(_UNROLL):
-            found = found + (left >= 0.0)
-            probability = probability * (ratio * (1.0 + dispersion * k)) * (1.0 / (k + 1.0))
-            going = (left >= 0.0) & ((probability > 1e-9) | (k < safe))
-            left = jnp.where(going, left - probability, -1.0)
-            k = k + 1.0
-        return k, left, probability, found
-
-    start = (jnp.float32(0), jnp.where(exact, u - none, -1.0), none, jnp.zeros_like(u))
-    near = jax.lax.while_loop(searching, search, start)[3]
-
-    def far():
-        # The continuous law stands for counts at their middles; rounding it adds a variance of 1/12.
-        variance = mean * (1.0 + dispersion * mean)
-        deviation = jnp.sqrt(jnp.maximum(variance - 1.0 / 12.0, 1.0))
-        skewness = variance * (1.0 + 2.0 * dispersion * mean) / deviation**3
-        x = _pearson_quantile(u, mean, deviation, skewness)
-        return jnp.where(exact, near, jnp.maximum(jnp.ceil(x - 0.5), 0.0))
-
-    return jax.lax.cond(jnp.all(exact), lambda: near, far).reshape(shape)
-
-
-@_counted.def_vmap
-def _counted_batch(axis_size: int, batched: list[bool], u: Array, mean: Array, dispersion: Array):
-    u, mean, dispersion = (x if b else x[None] for x, b in zip((u, mean, dispersion), batched, strict=True))
-    return _counted(jnp.broadcast_to(u, (axis_size, *u.shape[1:])), mean, dispersion), True
-
-
-def _aligned(*arrays: Array) -> tuple[Array, ...]:
-    """As float32 arrays of one rank, for ``u`` may have axes before those of the parameters."""
-    rank = max(jnp.ndim(x) for x in arrays)
-    return tuple(jnp.reshape(jnp.asarray(x, jnp.float32), (1,) * (rank - jnp.ndim(x)) + jnp.shape(x)) for x in arrays)
+def _count_support(mean: Any, dispersion: Any) -> tuple[Array, Array]:
+    """Negative binomial counts (Poisson at dispersion 0) and their probabilities, in float64."""
+    mean, dispersion = (np.asarray(x, np.float64)[..., None] for x in spread(mean, dispersion))
+    growth = 1.0 + dispersion * mean
+    safe = np.where(dispersion > 0.0, dispersion, 1.0)
+    log_first = -np.where(dispersion > 0.0, np.log1p(safe * mean) / safe, mean)
+    most = np.max(mean + 8.0 * np.sqrt(mean * growth) + 24.0 * (1.0 + dispersion * mean))
+    values = np.arange(int(most) + 1)
+    ratio = mean * (1.0 + dispersion * (values[1:] - 1.0)) / (growth * values[1:])
+    log_ratio = np.log(np.maximum(ratio, 1e-300))
+    probabilities = np.exp(np.concatenate([log_first, log_first + np.cumsum(log_ratio, -1)], -1))
+    beyond = 1.0 - np.cumsum(probabilities, -1)
+    needed = int(np.max(np.sum(beyond > _NEGLIGIBLE, -1))) + 1
+    return _normalised(values[:needed], probabilities[..., :needed])
 
 
 def _normalised(values: np.ndarray, probabilities: np.ndarray) -> tuple[Array, Array]:
