@@ -1,0 +1,257 @@
+"""The programs that ``experiments.throughput`` times, ours and the peers', and how they are timed."""
+
+import dataclasses
+import importlib
+import importlib.util
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxinv import train
+from jaxinv.agents import MLP, PPO
+from jaxinv.env.multi_warehouse import MultiWarehouse
+from jaxinv.env.wrappers import DiscreteOrders, OrderUpTo
+
+EPOCHS, MINIBATCHES, HIDDEN, SEEDS = 4, 4, (64, 64), 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """A loop of some length. Numbers come as an argument, lest the compiler fold them into the program."""
+
+    name: str
+    num_envs: int
+    steps: int  # environment steps in one iteration, over all environments and seeds
+    params: Any
+    init: Callable[[jax.Array, Any], Any]  # (key, params) -> carry
+    body: Callable[[Any, Any], Any]  # (carry, params) -> carry
+    peer: str | None = None  # the program to compare with, or why it cannot be
+    training: bool = False  # of ours: compiled as ``train.fit`` compiles; all else as ``jax.jit`` does
+
+
+# -- rollouts ---------------------------------------------------------------------------------------------------------
+def rollouts(num_envs: int, instances: tuple[tuple[int, int], ...]) -> list[Program]:
+    """Random actions unless a policy is named, autoreset,
+    observations computed in every period as a learner would need them."""
+    peer, peers = _peer("gymnax", "gymnax CartPole", _cartpole_rollout, num_envs)
+
+    env = MultiWarehouse(1, 1, 4, transfers=False)
+    params = env.make_params(fixed_order_cost=0.0)  # lost sales, Poisson(5)
+    name = "lost sales L=4"
+    programs = [
+        _rollout(f"{name}, public step", num_envs, env, params, _random_action, per_key=True, peer=peer),
+        _rollout(f"{name}, batched", num_envs, env, params, _random_action, peer=peer),
+        _rollout(f"{name}, batched, base-stock", num_envs, OrderUpTo(env), params, _base_stock, peer=peer),
+    ]
+    for warehouses, skus in instances:
+        larger = MultiWarehouse(warehouses, skus)
+        name = f"{warehouses} x {skus} with transfers, batched"
+        programs.append(_rollout(name, num_envs, larger, larger.default_params(), _random_action, peer=peer))
+    return programs + peers
+
+
+def _random_action(key: jax.Array, num_envs: int, env: Any, params: Any) -> Any:
+    """Orders of up to twice mean demand and, where there are transfers, flows of up to a tenth of it."""
+    order_key, flow_key = jax.random.split(key)
+    scale = params.demand_scale[None]
+    orders = 2 * scale * jax.random.uniform(order_key, (num_envs, *env.cells))
+    if not env.transfers:
+        return env.order_action(orders)
+    flows = 0.1 * scale[:, None] * jax.random.uniform(flow_key, (num_envs, env.num_warehouses, *env.cells))
+    return env.order_action(orders, flows)
+
+
+def _base_stock(key: jax.Array, num_envs: int, env: Any, params: Any) -> Any:
+    """Order-up-to levels that cover lead time plus one period and a little more."""
+    level = 1.2 * (env.max_lead_time + 1) * params.demand_scale
+    return jnp.broadcast_to(level[None], (num_envs, *env.cells))
+
+
+def _rollout(name, num_envs, env, params, act, *, per_key=False, peer=None) -> Program:
+    if per_key:
+        step = _per_key(env, num_envs)
+    else:
+        batched = jax.vmap(env.step_from_uniforms, in_axes=(0, 0, 0, None))
+
+        def step(key, state, action, params):
+            u = jax.random.uniform(key, (num_envs, env.num_step_uniforms(params)))
+            return batched(u, state, action, params)
+
+    return _loop(name, num_envs, env, params, step, lambda key, params: act(key, num_envs, env, params), peer)
+
+
+def _per_key(env: Any, num_envs: int) -> Callable:
+    """A batch through the step that gymnax and we have in common: a key for every environment."""
+    batched = jax.vmap(env.step, in_axes=(0, 0, 0, None))
+    return lambda key, *rest: batched(jax.random.split(key, num_envs), *rest)
+
+
+def _loop(name, num_envs, env, params, step, act, peer=None) -> Program:
+    def init(key, params):
+        key, reset_key = jax.random.split(key)
+        keys = jax.random.split(reset_key, num_envs)
+        observation, state = jax.vmap(env.reset, in_axes=(0, None))(keys, params)
+        return key, state, observation, jnp.zeros(num_envs)
+
+    def body(carry, params):
+        key, state, _, total = carry
+        key, action_key, step_key = jax.random.split(key, 3)
+        action = act(action_key, params)
+        observation, state, reward, *_ = step(step_key, state, action, params)
+        return key, state, observation, total + reward
+
+    return Program(name, num_envs, num_envs, params, init, body, peer)
+
+
+def _cartpole_rollout(name: str, num_envs: int) -> Program:
+    env, params = importlib.import_module("gymnax").make("CartPole-v1")
+
+    def random_actions(key, params):
+        return jax.random.randint(key, (num_envs,), 0, 2)
+
+    return _loop(name, num_envs, env, params, _per_key(env, num_envs), random_actions)
+
+
+# -- training ---------------------------------------------------------------------------------------------------------
+def trainings(num_envs: int, num_steps: int) -> list[Program]:
+    """Ours normalises observations and rewards, as it does
+    by default, on the lost-sales problem; rejax does not, by its defaults, on CartPole, which is the smaller one."""
+    peer, peers = _peer("rejax", "rejax PPO, CartPole", _rejax_ppo, num_envs, num_steps)
+
+    env = DiscreteOrders(MultiWarehouse(1, 1, 4, transfers=False), max_order=20, max_position=60.0)
+    params = env.env.make_params(fixed_order_cost=0.0)
+    algo = PPO(
+        env=env,
+        network=MLP(hidden=HIDDEN),
+        num_envs=num_envs,
+        num_steps=num_steps,
+        num_epochs=EPOCHS,
+        num_minibatches=MINIBATCHES,
+        target_kl=jnp.inf,  # an iteration that stops early would look fast
+    )
+
+    def init(key, params):
+        return algo.init(key, params[1])
+
+    def body(state, params):
+        algo, env_params = params
+        return algo.update(state, env_params)[0]
+
+    def population_init(key, params):
+        return jax.vmap(init, in_axes=(0, None))(jax.random.split(key, SEEDS), params)
+
+    steps = algo.steps_per_update
+    programs = [
+        Program("PPO, lost sales L=4", num_envs, steps, (algo, params), init, body, peer, True),
+        Program(
+            f"PPO, lost sales L=4, {SEEDS} seeds in one program",
+            num_envs,
+            SEEDS * steps,
+            (algo, params),
+            population_init,
+            jax.vmap(body, in_axes=(0, None)),
+            training=True,
+        ),
+    ]
+    return programs + peers
+
+
+class _FiveValues:
+    """A gymnax 1.0 environment for rejax 0.1, which expects ``done`` where gymnax now tells ends from time limits."""
+
+    def __init__(self, env: Any):
+        self.env = env
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "env" or name.startswith("__"):  # not there yet while a copy is being made
+            raise AttributeError(name)
+        return getattr(self.env, name)
+
+    def step(self, key, state, action, params):
+        observation, state, reward, terminated, truncated, info = self.env.step(key, state, action, params)
+        return observation, state, reward, terminated | truncated, info
+
+
+def _rejax_ppo(name: str, num_envs: int, num_steps: int) -> Program:
+    env, env_params = importlib.import_module("gymnax").make("CartPole-v1")
+    algo = importlib.import_module("rejax").PPO.create(
+        env=_FiveValues(env),
+        env_params=env_params,
+        agent_kwargs={"hidden_layer_sizes": HIDDEN, "activation": "tanh"},
+        num_envs=num_envs,
+        num_steps=num_steps,
+        num_epochs=EPOCHS,
+        num_minibatches=MINIBATCHES,
+    )
+    return Program(
+        name,
+        num_envs,
+        num_envs * num_steps,
+        algo,
+        lambda key, _: algo.init_state(key),  # its optimiser keeps the learning rate, which must not be traced
+        lambda state, algo: algo.train_iteration(state),
+    )
+
+
+# -- measuring --------------------------------------------------------------------------------------------------------
+def _peer(module: str, name: str, make: Callable[..., Program], *sizes: int) -> tuple[str | None, list[Program]]:
+    """(its name, [its program]) where it is installed; (why not, []) where it is and does not run; else (None, [])."""
+    if importlib.util.find_spec(module) is None:
+        return None, []
+    try:
+        program = make(name, *sizes)
+        carry = jax.eval_shape(program.init, jax.random.key(0), program.params)
+        jax.eval_shape(program.body, carry, program.params)
+    except Exception as error:  # whatever a version of another package does is a remark, not our failure
+        return f"{name} failed: {type(error).__name__}: {error}".splitlines()[0][:100], []
+    return name, [program]
+
+
+class _Timer:
+    """A compiled program with its running state; calls return seconds per iteration."""
+
+    def __init__(self, program: Program, seconds: float):
+        def run(length, carry, params):
+            return jax.lax.fori_loop(0, length, lambda _, carry: program.body(carry, params), carry)
+
+        self.params = jax.tree.map(jnp.asarray, program.params)
+        self.carry = jax.jit(program.init)(jax.random.key(0), self.params)
+        arguments = jnp.int32(1), self.carry, self.params
+        if program.training:
+            self.run, self.compile_seconds = train.compiled(run, *arguments)
+        else:
+            before = time.perf_counter()
+            self.run = jax.jit(run).lower(*arguments).compile()
+            self.compile_seconds = time.perf_counter() - before
+        self.length = 1
+        self()  # warm-up
+        while (elapsed := self() * self.length) < seconds / 4:
+            self.length *= 4
+        self.length = max(1, round(self.length * seconds / elapsed))
+
+    def __call__(self) -> float:
+        before = time.perf_counter()
+        self.carry = jax.block_until_ready(self.run(jnp.int32(self.length), self.carry, self.params))
+        return (time.perf_counter() - before) / self.length
+
+
+def compare(programs: list[Program], repeats: int, seconds: float) -> list[dict[str, Any]]:
+    """A row per program: the median of ``repeats`` rates, each over about ``seconds``, taken in turns."""
+    timers = [_Timer(program, seconds) for program in programs]
+    times = list(zip(*([timer() for timer in timers] for _ in range(repeats)), strict=True))
+    rates = {p.name: p.steps / statistics.median(t) for p, t in zip(programs, times, strict=True)}
+    return [
+        {
+            "name": program.name,
+            "num_envs": program.num_envs,
+            "steps_per_second": rates[program.name],
+            "compile_seconds": timer.compile_seconds,
+            "peer": program.peer,
+            "ratio": rates[program.name] / rates[program.peer] if program.peer in rates else None,
+        }
+        for program, timer in zip(programs, timers, strict=True)
+    ]

@@ -1,0 +1,107 @@
+"""Speed on this machine: environment steps and PPO training steps per second, compile times, peers beside them.
+
+Steady rates are medians of interleaved repeats in one process, compilation and warm-up excluded, so that ratios hold
+on a noisy machine where absolute figures do not. Peers (``pip install -e ".[peers]"``) are measured where installed:
+gymnax's CartPole rollout at the same number of environments, and rejax's PPO on CartPole with the same networks,
+periods, epochs and minibatches. Everything runs on one device, peers too: on CPU that is one XLA host device, so that a program is
+compared and not the way it is sharded.
+"""
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    json: Path | None = None
+    """write the rows to this file too: name, num_envs, steps_per_second, compile_seconds, peer, ratio"""
+    num_envs: tuple[int, ...] = (256, 4096)
+    """numbers of environments of the rollouts"""
+    instances: tuple[tuple[int, int], ...] = ((4, 6), (8, 50))
+    """warehouses and SKUs of the rollouts besides the 1 x 1 lost-sales problem"""
+    ppo_num_envs: tuple[int, ...] = (64, 2048)
+    """numbers of environments of the training runs"""
+    num_steps: int = 128
+    """periods per environment in one iteration of PPO"""
+    repeats: int = 5
+    """interleaved measurements of each program, of which the median counts"""
+    seconds: float = 0.5
+    """least length of one measurement"""
+    quick: bool = False
+    """only to see that it runs: small sizes and short measurements, so the time is compilation and rates mean little"""
+
+    def __post_init__(self):
+        for name in ("num_envs", "ppo_num_envs", "instances"):
+            if any(size < 1 for sizes in getattr(self, name) for size in (sizes if name == "instances" else (sizes,))):
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if any(n % 4 for n in self.ppo_num_envs):
+            raise ValueError(f"ppo_num_envs must be multiples of 4, the number of minibatches, got {self.ppo_num_envs}")
+        for name in ("num_steps", "repeats", "seconds"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+
+QUICK = {"num_envs": (8,), "instances": (), "ppo_num_envs": (4,), "num_steps": 4, "repeats": 2, "seconds": 0.01}
+
+
+def measure(config: Config) -> list[dict[str, Any]]:
+    """The rows of the table, as ``--json`` writes them."""
+    from experiments import speed  # jax and the rest: --help answers without them
+
+    if config.quick:
+        config = dataclasses.replace(config, **QUICK)
+    groups = [speed.rollouts(n, config.instances) for n in config.num_envs]
+    groups += [speed.trainings(n, config.num_steps) for n in config.ppo_num_envs]
+    rows = []
+    for programs in groups:
+        rows += speed.compare(programs, config.repeats, config.seconds)
+    return rows
+
+
+def table(rows: list[dict[str, Any]], title: str) -> Table:
+    table = Table(title=title, caption="ratio: to the peer measured beside it", title_justify="left")
+    table.add_column("program")
+    for name in ("environments", "steps/s", "compile s"):
+        table.add_column(name, justify="right")
+    table.add_column("peer")
+    table.add_column("ratio", justify="right")
+    for row in rows:
+        table.add_row(
+            row["name"],
+            f"{row['num_envs']:,}",
+            f"{row['steps_per_second']:.2e}",
+            f"{row['compile_seconds']:.2f}",
+            row["peer"] or "",
+            "" if row["ratio"] is None else f"{row['ratio']:.2f}",
+        )
+    return table
+
+
+def main() -> None:
+    os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # compile times are those of compiling
+    try:
+        config = tyro.cli(Config, description=__doc__)
+        if config.json is not None:
+            config.json.open("a").close()  # fail now, not after minutes of measuring
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    rows = measure(config)
+
+    import jax
+
+    device = jax.devices()[0].device_kind
+    Console().print(table(rows, f"Throughput, one {device} device of {os.cpu_count()} cores, jax {jax.__version__}"))
+    if config.json is not None:
+        config.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+import json
+import sys
+
+import jax
+import pytest
+
+from experiments import speed, throughput
+
+KEYS = ["name", "num_envs", "steps_per_second", "compile_seconds", "peer", "ratio"]
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["throughput", *map(str, arguments)])
+    monkeypatch.setenv("JAX_ENABLE_COMPILATION_CACHE", "true")  # which main changes, put back afterwards
+    throughput.main()
+
+
+def test_quick_run_writes_the_rows(monkeypatch, tmp_path, capsys):
+    file = tmp_path / "rows.json"
+    run(monkeypatch, "--quick", "--json", file)
+    rows = json.loads(file.read_text())
+    printed = capsys.readouterr().out
+    for row in rows:
+        assert list(row) == KEYS
+        assert row["num_envs"] in (4, 8)
+        assert row["steps_per_second"] > 0
+        assert row["compile_seconds"] > 0
+        assert row["ratio"] is None or row["ratio"] > 0
+        assert row["name"].split(",")[0] in printed
+    rates = {row["name"]: row["steps_per_second"] for row in rows}
+    for row in rows:
+        if row["ratio"] is not None:
+            assert row["ratio"] == pytest.approx(row["steps_per_second"] / rates[row["peer"]])
+    for ours in ("lost sales L=4, public step", "lost sales L=4, batched", "PPO, lost sales L=4"):
+        assert ours in rates
+    assert len(rates) == len(rows)
+
+
+def test_larger_instances_move_stock_between_warehouses(key):
+    """Traced only: compiling takes long."""
+    (program,) = [p for p in speed.rollouts(8, ((2, 3),)) if p.name.startswith("2 x 3 with transfers")]
+    assert program.peer is None or "CartPole" in program.peer
+    carry = jax.eval_shape(program.init, key, program.params)
+    assert carry[1].transfers.shape[-2:] == (2, 3)
+    assert jax.eval_shape(program.body, carry, program.params) == carry
+
+
+def test_unwritable_file_is_found_before_measuring(monkeypatch, tmp_path):
+    monkeypatch.setattr(throughput, "measure", lambda config: pytest.fail("measured first"))
+    with pytest.raises(SystemExit, match=r"error: .*absent"):
+        run(monkeypatch, "--json", tmp_path / "absent" / "rows.json")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--num-envs", "0"), "num_envs must be at least 1"),
+        (("--ppo-num-envs", "6"), "multiples of 4"),
+        (("--repeats", "0"), "repeats must be positive"),
+    ],
+)
+def test_errors_name_the_field(monkeypatch, capsys, arguments, message):
+    monkeypatch.setattr(throughput, "measure", lambda config: pytest.fail("measured first"))
+    with pytest.raises(SystemExit) as stopped:
+        run(monkeypatch, *arguments)
+    assert message in f"{stopped.value}{capsys.readouterr().err}"
