@@ -131,7 +131,7 @@ def trainings(num_envs: int, num_steps: int) -> list[Program]:
         num_steps=num_steps,
         num_epochs=EPOCHS,
         num_minibatches=MINIBATCHES,
-        target_kl=jnp.inf,  # an iteration that stops early would look fast
+        target_kl=jnp.float32(jnp.inf),  # an iteration that stops early would look fast
     )
 
     def init(key, params):

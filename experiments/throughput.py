@@ -3,8 +3,8 @@
 Steady rates are medians of interleaved repeats in one process, compilation and warm-up excluded, so that ratios hold
 on a noisy machine where absolute figures do not. Peers (``pip install -e ".[peers]"``) are measured where installed:
 gymnax's CartPole rollout at the same number of environments, and rejax's PPO on CartPole with the same networks,
-periods, epochs and minibatches. Everything runs on one device, peers too: on CPU that is one XLA host device, so that a program is
-compared and not the way it is sharded.
+periods, epochs and minibatches. Everything runs on one device, peers too (on CPU one XLA host device):
+programs are compared, not ways to shard them.
 """
 
 import dataclasses
