@@ -11,7 +11,7 @@ from jaxinv import struct
 from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.evaluate import Paths
 from jaxinv.optimise.search import SearchResult, cross_entropy
-from jaxinv.policies import Heuristic, Rebalancing, Sizing
+from jaxinv.policies import Factor, Following, ForecastBaseStock, Heuristic, Rebalancing, Sizing
 
 # Standard deviation of what distinguishes the cells of a location, in that of what they have in common.
 _CELL_SPREAD = 0.5
@@ -24,7 +24,7 @@ class FromFactors:
     sizing: Sizing
     kind: type[Heuristic] = struct.static()
 
-    def __call__(self, factors: dict[str, dict[str, Array]]) -> Heuristic:
+    def __call__(self, factors: dict[str, dict[str, Any]]) -> Heuristic:
         cells = self.sizing.mean.shape
 
         def per_cell(parts: dict[str, Array]) -> Array:
@@ -33,35 +33,46 @@ class FromFactors:
 
         own = {name: per_cell(factors[name]) for name in self.kind.FACTORS}
         policy: Any = self.kind.from_factors(self.sizing, **own)
+        if "following" in factors:
+            following = {name: per_cell(parts) for name, parts in factors["following"].items()}
+            policy = policy.replace(following=Following.from_factors(self.sizing, **following))
         if "rebalancing" in factors:
             policy = policy.replace(rebalancing=Rebalancing.from_factors(**factors["rebalancing"]))
         return policy
 
 
-def _search_space(kind: type[Heuristic], cells: tuple[int, int], rebalancing: bool) -> tuple[dict, list[dict]]:
-    """Start and standard deviations: first of what the cells of a location have in common, then of every cell."""
-    mean, common, single = {}, {}, {}
-    for name, factor in kind.FACTORS.items():
-        location = jnp.ones((cells[0], 1))
-        mean[name] = {"location": factor.mean * location}
-        common[name] = {"location": factor.std * location}
-        single[name] = {"location": 0.5 * factor.std * location}
-        if factor.per == "cell":
-            mean[name]["cell"] = jnp.zeros(cells)
-            common[name]["cell"] = jnp.zeros(cells)
-            single[name]["cell"] = jnp.full(cells, _CELL_SPREAD * factor.std)
-    if rebalancing:
-        factors = Rebalancing.FACTORS
-        mean["rebalancing"] = {name: jnp.float32(factor.mean) for name, factor in factors.items()}
-        common["rebalancing"] = {name: jnp.float32(factor.std) for name, factor in factors.items()}
-        single["rebalancing"] = {name: jnp.float32(0.5 * factor.std) for name, factor in factors.items()}
-    return mean, [common, single]
+def _search_space(kind: type[Heuristic], cells: tuple[int, int], following: bool, rebalancing: bool) -> tuple:
+    """Start and two stages of standard deviations: of what the cells of a location have in common, then of all."""
+
+    def space(factors: dict[str, Factor]) -> tuple[dict, dict, dict]:
+        mean, common, single = {}, {}, {}
+        for name, factor in factors.items():
+            location = jnp.ones((cells[0], 1))
+            mean[name] = {"location": factor.mean * location}
+            common[name] = {"location": factor.std * location}
+            single[name] = {"location": 0.5 * factor.std * location}
+            if factor.per == "cell":
+                mean[name]["cell"] = jnp.zeros(cells)
+                common[name]["cell"] = jnp.zeros(cells)
+                single[name]["cell"] = jnp.full(cells, _CELL_SPREAD * factor.std)
+        return mean, common, single
+
+    start, *stages = space(kind.FACTORS)
+    if following:
+        for part, more in zip((start, *stages), space(Following.FACTORS), strict=True):
+            part["following"] = more
+    if rebalancing:  # one rule for all locations
+        factors = Rebalancing.FACTORS.items()
+        start["rebalancing"] = {name: jnp.float32(factor.mean) for name, factor in factors}
+        for stage, scale in zip(stages, (1.0, 0.5), strict=True):
+            stage["rebalancing"] = {name: jnp.float32(scale * factor.std) for name, factor in factors}
+    return start, stages
 
 
 @partial(
     jax.jit,
     static_argnames=(
-        "kind", "env", "rebalancing", "warmup", "population", "elite", "iterations", "paths_per_iteration"
+        "kind", "env", "following", "rebalancing", "warmup", "population", "elite", "iterations", "paths_per_iteration"
     ),
 )  # fmt: skip
 def tune(
@@ -71,6 +82,7 @@ def tune(
     paths: Paths,
     key: Array,
     *,
+    following: bool = False,
     rebalancing: bool = False,
     warmup: int = 0,
     population: int = 128,
@@ -82,12 +94,14 @@ def tune(
 
     A cross-entropy search over the scale-free factors of the policy, around what textbook formulas make of the
     demand on the paths. It runs twice ``iterations``: over factors that the cells of a location share, which decides
-    between regimes (many small deliveries or few large ones), then over those of every cell. ``rebalancing`` also
-    tunes the rule that moves stock between locations. Where nothing couples the locations, each is credited with its
-    own cost. ``history`` is noisy: each iteration draws its own paths.
+    between regimes (many small deliveries or few large ones), then over those of every cell. ``following`` lets
+    levels follow the demand expected; ``rebalancing`` tunes the rule that moves stock between locations, too. Where
+    nothing couples the locations, each is credited with its own cost. ``history`` is noisy: each iteration draws its
+    own paths.
     """
+    following = following and not issubclass(kind, ForecastBaseStock)  # which does so by itself
     rebalancing = rebalancing and env.transfers
-    mean, stages = _search_space(kind, env.cells, rebalancing)
+    mean, stages = _search_space(kind, env.cells, following, rebalancing)
     return cross_entropy(
         FromFactors(Sizing.of(env, params, paths.exogenous.demand), kind),
         mean,

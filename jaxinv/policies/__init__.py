@@ -2,7 +2,8 @@
 
 from jaxinv.policies.base import Heuristic
 from jaxinv.policies.continuous import BaseStock, CappedBaseStock, ConstantOrder, ReorderPoint
-from jaxinv.policies.joint import CanOrder, ForecastBaseStock, PeriodicReview
+from jaxinv.policies.following import Following
+from jaxinv.policies.joint import CanOrder, ForecastBaseStock, JointQuantity, PeriodicReview
 from jaxinv.policies.rebalancing import Rebalancing
 from jaxinv.policies.sizing import Factor, Sizing
 
@@ -13,6 +14,7 @@ HEURISTICS = {
     "reorder_point": ReorderPoint,
     "can_order": CanOrder,
     "periodic_review": PeriodicReview,
+    "joint_quantity": JointQuantity,
     "forecast_base_stock": ForecastBaseStock,
 }
 
@@ -23,8 +25,10 @@ __all__ = [
     "CappedBaseStock",
     "ConstantOrder",
     "Factor",
+    "Following",
     "ForecastBaseStock",
     "Heuristic",
+    "JointQuantity",
     "PeriodicReview",
     "Rebalancing",
     "ReorderPoint",

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxinv import struct
+from jaxinv.policies.following import Following
 from jaxinv.policies.rebalancing import Rebalancing
 from jaxinv.policies.sizing import Factor, Sizing
 
@@ -15,7 +16,8 @@ class Heuristic(struct.Typed):
     """Base of the replenishment heuristics: small pytrees, ``policy(env, state, params, key) -> action``.
 
     Stock is rebalanced first where the environment has transfers and ``rebalancing`` is given; orders then see the
-    inventory position that the transfers leave. Orders are whole units.
+    inventory position that the transfers leave. With ``following``, everything that is measured in units follows the
+    demand expected. Orders are whole units.
 
     Levels and quantities are in units, one per cell [W, K] of the environment; one per location [W] or a single
     number [] stands for all cells it covers. Any other shape raises ``ValueError`` when the policy is called.
@@ -24,6 +26,7 @@ class Heuristic(struct.Typed):
     FACTORS: ClassVar[dict[str, Factor]] = {}
 
     rebalancing: Rebalancing | None = None
+    following: Following | None = None
 
     def orders(self, position: Array, env: Any, state: Any, params: Any) -> Array:
         """Units to order [W, K] at an inventory position [W, K]; need be neither whole nor positive."""
@@ -39,8 +42,12 @@ class Heuristic(struct.Typed):
         if self.rebalancing is not None and env.transfers:
             flows = self.rebalancing.flows(env, state, params)
             position = position + jnp.sum(flows, 0) - jnp.sum(flows, 1)
-        orders = jnp.maximum(jnp.round(self.orders(position, env, state, params)), 0.0)
-        return env.order_action(orders, flows)
+        if self.following is None:
+            orders = self.orders(position, env, state, params)
+        else:  # as if a unit were worth less where more is expected to be sold
+            scale = self.following.scale(env, state, params)
+            orders = scale * self.orders(position / scale, env, state, params)
+        return env.order_action(jnp.maximum(jnp.round(orders), 0.0), flows)
 
     def per_cell(self, name: str, env: Any) -> Array:
         """The parameter ``name`` as an array [W, K]."""

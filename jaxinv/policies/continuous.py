@@ -20,7 +20,7 @@ class BaseStock(Heuristic):
     level: Array = struct.leaf()  # order-up-to level S
 
     def orders(self, position: Array, env: Any, state: Any, params: Any) -> Array:
-        return jnp.round(self.per_cell("level", env)) - position
+        return self.per_cell("level", env) - position
 
     @classmethod
     def from_factors(cls, sizing: Sizing, *, safety: Array) -> "BaseStock":
@@ -38,8 +38,8 @@ class CappedBaseStock(Heuristic):
     cap: Array = struct.leaf(low=0.0)  # largest order r
 
     def orders(self, position: Array, env: Any, state: Any, params: Any) -> Array:
-        wanted = jnp.round(self.per_cell("level", env)) - position
-        return jnp.minimum(wanted, jnp.round(self.per_cell("cap", env)))
+        wanted = self.per_cell("level", env) - position
+        return jnp.minimum(wanted, self.per_cell("cap", env))
 
     @classmethod
     def from_factors(cls, sizing: Sizing, *, safety: Array, cap: Array) -> "CappedBaseStock":
@@ -79,8 +79,8 @@ class ReorderPoint(Heuristic):
     up_to: Array = struct.leaf()  # S
 
     def orders(self, position: Array, env: Any, state: Any, params: Any) -> Array:
-        low = position <= jnp.round(self.per_cell("reorder", env))
-        return jnp.where(low, jnp.round(self.per_cell("up_to", env)) - position, 0.0)
+        low = position <= self.per_cell("reorder", env)
+        return jnp.where(low, self.per_cell("up_to", env) - position, 0.0)
 
     @classmethod
     def from_factors(cls, sizing: Sizing, *, safety: Array, lot: Array) -> "ReorderPoint":

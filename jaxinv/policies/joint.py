@@ -8,7 +8,7 @@ from jax import Array
 
 from jaxinv import struct
 from jaxinv.policies.base import Heuristic
-from jaxinv.policies.rebalancing import demand_within
+from jaxinv.policies.following import demand_ahead
 from jaxinv.policies.sizing import Factor, Sizing
 
 
@@ -34,7 +34,7 @@ class Reviewed(Heuristic):
         review = jnp.round(self.per_cell("review", env)).astype(jnp.int32)
         phase = jnp.round(self.per_cell("phase", env)).astype(jnp.int32)
         due = (state.exo.demand.day - phase) % jnp.maximum(review, 1) == 0
-        return jnp.where(due, jnp.round(self.levels(env, state, params)) - position, 0.0)
+        return jnp.where(due, self.levels(env, state, params) - position, 0.0)
 
     @staticmethod
     def schedule(sizing: Sizing, review: Array, phase: Array) -> tuple[Array, Array]:
@@ -60,30 +60,52 @@ class PeriodicReview(Reviewed):
 
 @struct.dataclass(kw_only=True)
 class ForecastBaseStock(Reviewed):
-    """(R, S) whose levels follow the forecast: what the lead time and the review period are expected to demand, and
-    ``safety`` times the moving deviation of the forecast's error over as many periods.
+    """(R, S) whose levels are made of the forecast: what the lead time and the review period are expected to demand,
+    and ``safety`` times the moving deviation of the forecast's error over as many periods. The forecast knows the
+    calendar, announced promotions included, and by the weight ``adaptation`` the recent level of sales."""
 
-    The forecast knows the calendar, announced promotions included, and the recent level of sales.
-    """
+    FACTORS: ClassVar = {**Reviewed.FACTORS, "adaptation": Factor(0.3, 0.3, per="location")}
 
     safety: Array = struct.leaf()  # standard deviations
-    horizon: int = struct.static(21)  # periods that the calendar is read ahead; beyond them demand is their average
+    adaptation: Array = struct.leaf(1.0)  # [W] 0: the calendar alone, 1: all of what recent sales say
 
     def levels(self, env: Any, state: Any, params: Any) -> Array:
-        known = env.forecast(state, params)
-        later = jnp.arange(known.shape[0], max(self.horizon, known.shape[0]))
-        calendar = jax.vmap(lambda ahead: params.demand.mean(state.exo.demand, ahead))(later)
-        recent = state.exo.mean / jnp.maximum(state.exo.expected, 1e-6)
-        forecast = jnp.concatenate([known, calendar * recent[None]])
-
         periods = env.lead_time_mean(params)[:, None] + jnp.round(self.per_cell("review", env))
-        deviation = jnp.sqrt(state.exo.variance * periods)
-        return demand_within(forecast, periods) + self.per_cell("safety", env) * deviation
+        expected = demand_ahead(env, state, params, periods, self.per_cell("adaptation", env))
+        return expected + self.per_cell("safety", env) * jnp.sqrt(state.exo.variance * periods)
 
     @classmethod
-    def from_factors(cls, sizing: Sizing, *, safety: Array, review: Array, phase: Array) -> "ForecastBaseStock":
+    def from_factors(
+        cls, sizing: Sizing, *, safety: Array, review: Array, phase: Array, adaptation: Array
+    ) -> "ForecastBaseStock":
         review, phase = cls.schedule(sizing, review, phase)
-        return cls(review=review, phase=phase, safety=sizing.safety + safety)
+        return cls(review=review, phase=phase, safety=sizing.safety + safety, adaptation=jnp.clip(adaptation, 0.0, 1.0))
+
+
+@struct.dataclass(kw_only=True)
+class JointQuantity(Heuristic):
+    """(Q, S): when the cells of a location are together short of their levels by ``quantity`` units, all are raised to
+    them (Renberg and Planche 1967). Unlike a fixed review period it waits where demand was low."""
+
+    FACTORS: ClassVar = {
+        "safety": Factor(0.0, 0.7),
+        "lot": Factor(0.0, 0.5, per="location"),  # log of the periods that levels cover besides the lead time
+        "trigger": Factor(0.0, 0.4, per="location"),  # log of the quantity in the mean demand of as many periods
+    }
+
+    level: Array = struct.leaf()  # order-up-to level S
+    quantity: Array = struct.leaf(low=0.0)  # [W] units short, all cells together
+
+    def orders(self, position: Array, env: Any, state: Any, params: Any) -> Array:
+        short = jnp.maximum(self.per_cell("level", env) - position, 0.0)
+        due = jnp.sum(short, 1, keepdims=True) >= self.per_cell("quantity", env)
+        return jnp.where(due, short, 0.0)
+
+    @classmethod
+    def from_factors(cls, sizing: Sizing, *, safety: Array, lot: Array, trigger: Array) -> "JointQuantity":
+        periods = jnp.maximum(sizing.period * jnp.exp(lot), 1.0)
+        demand = jnp.sum(sizing.mean * periods, 1, keepdims=True)
+        return cls(level=sizing.level(periods, safety), quantity=demand * jnp.exp(trigger))
 
 
 @struct.dataclass(kw_only=True)
@@ -103,10 +125,10 @@ class CanOrder(Heuristic):
     up_to: Array = struct.leaf()  # S
 
     def orders(self, position: Array, env: Any, state: Any, params: Any) -> Array:
-        must = position <= jnp.round(self.per_cell("reorder", env))
-        may = position <= jnp.round(self.per_cell("can_order", env))
+        must = position <= self.per_cell("reorder", env)
+        may = position <= self.per_cell("can_order", env)
         joined = must | (may & jnp.any(must, 1, keepdims=True))
-        return jnp.where(joined, jnp.round(self.per_cell("up_to", env)) - position, 0.0)
+        return jnp.where(joined, self.per_cell("up_to", env) - position, 0.0)
 
     @classmethod
     def from_factors(cls, sizing: Sizing, *, safety: Array, lot: Array, trigger: Array, joining: Array) -> "CanOrder":

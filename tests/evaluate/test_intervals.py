@@ -41,7 +41,7 @@ def test_intervals_from_paths_and_from_batches_cover(shape):
 
 def test_block_bootstrap_covers_where_dates_and_locations_depend():
     """A day's shock common to all locations. The interval of independent dates would be half as wide as needed."""
-    replications, length, locations = 300, 200, 2
+    replications, length, locations = 200, 200, 2
     rng = np.random.default_rng(1)
     common = autoregressive(rng, (replications, length))[:, :, None]
     own = rng.normal(size=(replications, length, locations))
@@ -50,7 +50,7 @@ def test_block_bootstrap_covers_where_dates_and_locations_depend():
 
     def intervals(block):
         def one(x, key):
-            return moving_block_bootstrap(x, key, block=block, num_resamples=300, locations=False).ci95
+            return moving_block_bootstrap(x, key, block=block, num_resamples=200, locations=False).ci95
 
         return jax.vmap(one)(values, keys)
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxinv.demand import Poisson
+from jaxinv.demand import Modulated, Poisson, Weekly
 from jaxinv.env.multi_warehouse import MultiWarehouse
 from jaxinv.evaluate import evaluate, sample_paths
 from jaxinv.optimise import cross_entropy, grid_search, mean_cost, tune
@@ -134,25 +134,22 @@ def test_separable_search_credits_a_location_with_its_own_cost_only(warehouses, 
     assert not np.array_equal(levels[0][1], levels[1][1])
 
 
-def test_tuning_rebalancing_uses_transfers_where_they_are_cheap():
+def test_tuning_with_transfers_and_seasons_uses_both():
+    profile = np.broadcast_to(np.array([0.3, 0.3, 0.6, 1.0, 1.4, 1.6, 1.8])[:, None, None], (7, 3, 1))
     env = MultiWarehouse(num_warehouses=3, num_skus=1, max_lead_time=2)
-    params = env.make_params(demand=Poisson(np.full((3, 1), 4.0)), transfer_cost=0.2, stockout_penalty=20.0)
+    params = env.make_params(
+        demand=Modulated(base=Poisson(np.full((3, 1), 4.0)), modifiers=(Weekly(profile=profile),)),
+        transfer_cost=0.2, stockout_penalty=20.0,
+    )  # fmt: skip
     paths = sample_paths(env, params, jax.random.key(0), 8, 150)
-    alone, helped = (
-        tune(
-            PeriodicReview,
-            env,
-            params,
-            paths,
-            jax.random.key(0),
-            rebalancing=flag,
-            warmup=20,
-            iterations=6,
-            population=32,
-            elite=6,
-        )
-        for flag in (False, True)
-    )
-    assert alone.policy.rebalancing is None
-    assert helped.cost < 0.97 * alone.cost
-    assert evaluate(helped.policy, env, params, paths, warmup=20).units["transferred"] > 0.1
+
+    def tuned(**options):
+        return tune(
+            PeriodicReview, env, params, paths, jax.random.key(0), warmup=20, iterations=8, population=48, elite=8,
+            **options,
+        )  # fmt: skip
+
+    plain, both = tuned(), tuned(rebalancing=True, following=True)
+    assert plain.policy.rebalancing is plain.policy.following is None
+    assert both.cost < 0.95 * plain.cost
+    assert evaluate(both.policy, env, params, paths, warmup=20).units["transferred"] > 0.1

@@ -16,7 +16,9 @@ from jaxinv.policies import (
     CanOrder,
     CappedBaseStock,
     ConstantOrder,
+    Following,
     ForecastBaseStock,
+    JointQuantity,
     PeriodicReview,
     Rebalancing,
     ReorderPoint,
@@ -81,6 +83,12 @@ def test_can_order_lets_the_cells_of_a_location_join_a_delivery():
     assert orders(policy, on_hand=[[3, 6, 7], [2, 6, 7]]).tolist() == [[0, 0, 0], [8, 4, 0]]
 
 
+def test_joint_quantity_counts_what_a_location_is_short_of_together():
+    policy = JointQuantity(level=10.0, quantity=[9.0, 8.0])
+    # 2 + 6 + 0 units short; a surplus does not make up for it.
+    assert orders(policy, on_hand=[[8, 4, 15]] * 2).tolist() == [[0, 0, 0], [2, 6, 0]]
+
+
 def test_periodic_review_orders_for_a_whole_location_at_its_own_time():
     policy = PeriodicReview(review=[3.0, 2.0], phase=[1.0, 0.0], level=10.0)
     first, second = np.array([orders(policy, on_hand=[[4, 9, 12]] * 2, day=day) for day in range(6)]).swapaxes(0, 1)
@@ -104,16 +112,17 @@ def test_forecast_base_stock_covers_what_the_calendar_expects():
     params = ENV.make_params(demand=demand, lead_time=2)
     tuesday = state_of(ENV, params, on_hand=1, day=1)  # the next Monday is 6 periods later
 
-    def order(review, safety=0.0, mean=4.0):
+    def order(review, safety=0.0, mean=4.0, adaptation=1.0):
         four = jnp.full((2, 3), 4.0)
         state = tuesday.replace(exo=tuesday.exo.replace(mean=four * mean / 4.0, expected=four, variance=four))
-        policy = ForecastBaseStock(review=review, phase=1.0, safety=safety)
+        policy = ForecastBaseStock(review=review, phase=1.0, safety=safety, adaptation=adaptation)
         return np.asarray(policy(ENV, state, params, jax.random.key(0)).orders)[0, 0]
 
     assert order(review=4.0) == 0  # with the lead time, Tuesday to Sunday
     assert order(review=5.0) == 28 - 1
     assert order(review=5.0, safety=1.5) == np.round(28 + 1.5 * np.sqrt(4.0 * 7)) - 1
     assert order(review=5.0, mean=8.0) == 56 - 1  # sales ran at twice the expectation
+    assert order(review=5.0, mean=8.0, adaptation=0.25) == 35 - 1
 
 
 @pytest.mark.parametrize("name", HEURISTICS)
@@ -123,7 +132,7 @@ def test_every_heuristic_is_a_compiled_pytree_and_acts_in_wrapped_environments(n
     sizing = Sizing.of(env, params, jnp.full((1, 2, 3), 5.0))
     kind = HEURISTICS[name]
     policy = kind.from_factors(sizing, **{factor: jnp.zeros((2, 3)) for factor in kind.FACTORS})
-    policy = policy.replace(rebalancing=Rebalancing())
+    policy = policy.replace(rebalancing=Rebalancing(), following=Following(typical=5.0, periods=4.0))
     assert all(isinstance(leaf, jax.Array) and not leaf.weak_type for leaf in jax.tree.leaves(policy))
     state = state_of(env, params, on_hand=[[0, 5, 90], [90, 5, 3]])
     act = jax.jit(lambda policy, state: policy(env, state, params, jax.random.key(0)))
@@ -132,13 +141,8 @@ def test_every_heuristic_is_a_compiled_pytree_and_acts_in_wrapped_environments(n
     for value in (action.orders, action.flows):
         np.testing.assert_array_equal(value, np.round(value))
     wrapped = RoundToBatches(env)
-    following, _ = wrapped.transition(
-        state,
-        policy(wrapped, state, params, jax.random.key(0)),
-        env.sample_exogenous(jax.random.key(1), state, params),
-        params,
-    )
-    assert np.all(np.asarray(following.orders) % 4 == 0)
+    decoded = wrapped.decode(policy(wrapped, state, params, jax.random.key(0)), state, params)
+    assert np.all(np.asarray(decoded.orders) % 4 == 0)
 
 
 def test_parameters_of_the_wrong_shape_are_named():

@@ -10,9 +10,8 @@ from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.env.multi_warehouse import MultiWarehouse
 from jaxinv.evaluate import compare, evaluate, sample_paths
 from jaxinv.policies import BaseStock, PeriodicReview, Rebalancing
-from jaxinv.policies.rebalancing import demand_within
 
-ENV = MultiWarehouse(num_warehouses=3, num_skus=1, max_lead_time=2)
+ENV = MultiWarehouse(num_warehouses=3, num_skus=1, max_lead_time=3)
 
 
 def state_of(params, on_hand, orders=None):
@@ -21,29 +20,27 @@ def state_of(params, on_hand, orders=None):
     return state if orders is None else state.replace(orders=jnp.asarray(orders, jnp.float32)[:, :, None])
 
 
-def wish(rule, on_hand, orders=None, **numbers):
-    params = ENV.make_params(**numbers)
-    return np.asarray(rule.wish(ENV, state_of(params, on_hand, orders), params))[:, 0].tolist()
+def flows(rule, on_hand, orders=None):
+    """Units by (from, to)."""
+    params = ENV.default_params()
+    moved = np.asarray(rule.flows(ENV, state_of(params, on_hand, orders), params))[:, :, 0]
+    return {(int(i), int(j)): float(moved[i, j]) for i, j in np.argwhere(moved)}
 
 
-def test_demand_within_periods_sums_the_forecast_and_continues_it_at_its_mean():
-    forecast = jnp.array([1.0, 2.0, 6.0]).reshape(3, 1, 1)
-    within = [float(demand_within(forecast, jnp.full((1, 1), periods))[0, 0]) for periods in (0, 0.5, 1.5, 3, 5)]
-    np.testing.assert_allclose(within, [0, 0.5, 2, 9, 15], rtol=1e-6)
-
-
-def test_cells_in_need_take_and_cells_with_much_give():
+def test_cells_in_need_take_from_cells_with_much():
     rule = Rebalancing(need=2.0, keep=4.0)  # of a demand of 5 a period: below 10 in need, above 20 giving
-    assert wish(rule, [4, 15, 33]) == [6, 0, -13]
+    assert flows(rule, [4, 15, 33]) == {(2, 0): 6}
+    assert flows(rule, [0, 15, 23]) == {(2, 0): 3}
+    assert flows(rule, [10, 15, 33]) == {}
 
 
 def test_deliveries_that_come_in_time_count():
     rule = Rebalancing(need=2.0, keep=4.0)
     orders = np.zeros((2, 3))
     orders[0] = [5, 0, 0]  # for the demand of the next period but one: within the two periods
-    assert wish(rule, [4, 4, 33], orders) == [1, 6, -13]
+    assert flows(rule, [4, 15, 33], orders) == {(2, 0): 1}
     orders = np.roll(orders, 1, 0)  # a period later: too late
-    assert wish(rule, [4, 4, 33], orders) == [6, 6, -13]
+    assert flows(rule, [4, 15, 33], orders) == {(2, 0): 6}
 
 
 def test_wishes_move_along_existing_lanes_and_orders_see_the_result():
@@ -52,9 +49,9 @@ def test_wishes_move_along_existing_lanes_and_orders_see_the_result():
     params = ENV.make_params(transfer_cost=cost)
     policy = BaseStock(level=20.0, rebalancing=Rebalancing(need=2.0, keep=4.0))
     action = policy(ENV, state_of(params, [4, 4, 33]), params, jax.random.key(0))
-    flows = np.zeros((3, 3))
-    flows[2, 0] = 6
-    np.testing.assert_array_equal(action.flows[:, :, 0], flows)
+    expected = np.zeros((3, 3))
+    expected[2, 0] = 6
+    np.testing.assert_array_equal(action.flows[:, :, 0], expected)
     assert action.orders[:, 0].tolist() == [10, 16, 0]
 
 
