@@ -70,7 +70,7 @@ def cost_by_cause(
     everywhere are left out; gains count as negative costs. ``bound`` is drawn as a line."""
     causes = [c for c in next(iter(policies.values())) if any(abs(costs[c]) > 1e-9 for costs in policies.values())]
     names = list(policies)
-    figure = Figure(figsize=(9, 0.5 * len(names) + 1.8), layout="constrained")
+    figure = Figure(figsize=(9, 0.45 * len(names) + 2.2), layout="constrained")
     axes = figure.add_subplot()
     left, right = np.zeros(len(names)), np.zeros(len(names))
     for cause, colour in zip(causes, _COLOURS, strict=False):
@@ -82,9 +82,9 @@ def cost_by_cause(
     if bound is not None:
         axes.axvline(bound, color="black", linestyle="--", linewidth=1.2, label="lower bound")
     axes.invert_yaxis()
-    axes.margins(x=0.12)
+    axes.set_xlim(1.12 * min(left.min(), 0.0), 1.12 * right.max())  # room for the totals
     axes.set(xlabel="cost per period", title=title)
-    axes.legend(fontsize=8, ncols=min(len(causes) + 1, 5), loc="lower center", bbox_to_anchor=(0.5, 1.06))
+    figure.legend(fontsize=8, ncols=min(len(causes) + 1, 5), loc="outside lower center")
     return figure
 
 
