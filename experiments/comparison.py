@@ -3,10 +3,12 @@
 import dataclasses
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 
@@ -15,12 +17,13 @@ from jaxinv import report
 from jaxinv.agents import PPO
 from jaxinv.agents.networks import CellNetwork
 from jaxinv.data import PANELS, load_panel, read_sales
-from jaxinv.env.wrappers import DeliveryPlan, RoundToBatches
+from jaxinv.env.wrappers import Steered
 from jaxinv.evaluate import evaluate, moving_block_bootstrap, sample_paths
 from jaxinv.optimise import hindsight_bound, tune
 from jaxinv.policies import HEURISTICS
 from jaxinv.train import compiled, fit
 
+_STEERABLE = ("joint_quantity", "can_order")  # small shifts of their parameters have small consequences
 _WARMUP = 30  # periods of simulated paths that are not counted
 _VALIDATION = (64, 120)  # paths of fitted demand, and their periods, that the best state of training is chosen by
 
@@ -31,32 +34,38 @@ def run(config: Any) -> dict:
     console = Console(width=200 if not Console().is_terminal else None)
     panel = load_panel(config.demand) if config.demand in PANELS else read_sales(config.demand, config.columns or None)
     problem = retail.build(panel, config.env)
-    env, learning_env = problem.env, DeliveryPlan(RoundToBatches(problem.env))
+    env, simulated = problem.env, problem.train_params
     tuning, validation, training, bootstrap = jax.random.split(jax.random.key(config.seed), 4)
 
     # Heuristics and learner see fitted demand only.
-    paths = sample_paths(env, problem.train_params, tuning, config.search.paths, _VALIDATION[1])
-    heuristics = {}
-    for name, kind in HEURISTICS.items():
-        with console.status(f"tuning {name}"):
-            found = tune(
-                kind, env, problem.train_params, paths, tuning, rebalancing=True, warmup=_WARMUP,
-                population=config.search.population, elite=config.search.elite, iterations=config.search.iterations,
-            )  # fmt: skip
-            heuristics[name] = jax.block_until_ready(found.policy)
-    tuned = time.perf_counter()
+    paths = sample_paths(env, simulated, tuning, config.search.paths, _VALIDATION[1])
 
+    def tuned(name: str) -> Any:
+        search = {key: getattr(config.search, key) for key in ("population", "elite", "iterations")}
+        return jax.block_until_ready(
+            tune(HEURISTICS[name], env, simulated, paths, tuning, rebalancing=True, warmup=_WARMUP, **search)
+        )
+
+    with console.status("tuning heuristics"), ThreadPoolExecutor(2) as pool:  # two compile at a time
+        found = dict(zip(HEURISTICS, pool.map(tuned, HEURISTICS), strict=True))
+    heuristics = {name: result.policy for name, result in found.items()}
+    tuning_seconds = time.perf_counter() - started
+
+    # The learner acts relative to the better of the heuristics whose parameters it can shift from day to day.
+    base = heuristics[min(_STEERABLE, key=lambda name: float(found[name].cost))]
+    thresholds = jax.tree.map(lambda x: jnp.broadcast_to(x, env.cells), base.rebalancing)
+    learning_env = Steered(env, base.replace(rebalancing=thresholds))
     learner = _learner(config.ppo, learning_env)
-    common = sample_paths(env, problem.train_params, validation, *_VALIDATION)
+    common = sample_paths(env, simulated, validation, *_VALIDATION)
     score, _ = compiled(
         lambda policy, params, paths: evaluate(policy, learning_env, params, paths, warmup=_WARMUP).cost_mean,
-        jax.eval_shape(lambda: learner.policy(learner.init(training, problem.train_params))),
-        problem.train_params,
+        jax.eval_shape(lambda: learner.policy(learner.init(training, simulated))),
+        simulated,
         common,
     )  # fmt: skip
     trained = fit(
-        learner, problem.train_params, training, num_seeds=config.num_seeds, directory=config.out / "training",
-        resume=config.resume, chunk=20, evaluate=lambda policy: score(policy, problem.train_params, common),
+        learner, simulated, training, num_seeds=config.num_seeds, directory=config.out / "training",
+        resume=config.resume, chunk=20, evaluate=lambda policy: score(policy, simulated, common),
     )  # fmt: skip
     state = trained.best_state
     if config.num_seeds > 1:
@@ -70,7 +79,7 @@ def run(config: Any) -> dict:
     judged = {
         n: evaluate(p, e, problem.test_params, real, warmup=config.env.warmup_days) for n, (p, e) in policies.items()
     }
-    fitted = {n: evaluate(p, e, problem.train_params, common, warmup=_WARMUP) for n, (p, e) in policies.items()}
+    fitted = {n: evaluate(p, e, simulated, common, warmup=_WARMUP) for n, (p, e) in policies.items()}
     best = min(heuristics, key=lambda name: float(judged[name].cost_mean))
 
     def summary(name: str) -> dict:
@@ -99,7 +108,7 @@ def run(config: Any) -> dict:
         "train_steps": len(trained.history) * learner.steps_per_update * config.num_seeds,
         "steps_per_second": trained.steps_per_second,
         "compile_seconds": trained.compile_seconds,
-        "tuning_seconds": tuned - started,
+        "tuning_seconds": tuning_seconds,
         "training_seconds": trained.wall_seconds,
         "validation_score": np.asarray(trained.best_score).tolist(),
         "device": jax.devices()[0].device_kind,
@@ -122,7 +131,10 @@ def run(config: Any) -> dict:
 def _learner(config: Any, env: Any) -> PPO:
     numbers = dataclasses.asdict(config)
     network = CellNetwork(
-        hidden=tuple(numbers.pop("hidden")), shared=True, initial_log_std=numbers.pop("initial_log_std")
+        hidden=tuple(numbers.pop("hidden")),
+        shared=True,
+        initial_log_std=numbers.pop("initial_log_std"),
+        local_values=True,
     )
     return PPO(env=env, network=network, **numbers)
 

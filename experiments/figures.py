@@ -33,14 +33,15 @@ def write(config: Any, problem: Any, policies: dict, best: str, result: dict, hi
     cells = [(w, int(panel.quantity[:, w].sum(0).argmax())) for w in range(min(3, len(panel.locations)))]
     names = [f"store {panel.locations[w]}, {panel.skus[k].lower()}" for w, k in cells]
     shown = {name: policies[name] for name in ("ppo", best)}
-    series = {name: _series(*policy, problem.test_params, real, cells, warmup) for name, policy in shown.items()}
+    params = problem.test_params
+    series = {name: _series(policy, env, params, real, cells, warmup) for name, (policy, env) in shown.items()}
     report.stock_paths(panel.dates[warmup:], names, series).savefig(out / "stock.png", dpi=130)
 
     start = jax.tree.map(lambda x: x[0], real.states)
     days = np.arange(0, 13), np.arange(0, 11)
-    maps = {name: _orders(*policy, problem.test_params, start, cells[0], *days) for name, policy in shown.items()}
+    maps = {name: _orders(policy, env, params, start, cells[0], *days) for name, (policy, env) in shown.items()}
     title = f"What {names[0]} orders on {panel.dates[0]}, the whole store stocked alike"
-    typical = float(problem.test_params.demand_scale[cells[0]])
+    typical = float(params.demand_scale[cells[0]])
     report.policy_map(days[0] * typical, days[1] * typical, maps, title=title).savefig(out / "policy_map.png", dpi=130)
 
 

@@ -18,7 +18,7 @@ from experiments.retail import RetailConfig
 class PPOConfig:
     """Of ``jaxinv.agents.PPO`` where not explained; hyper-parameters are the same for every instance."""
 
-    num_updates: int = 220
+    num_updates: int = 160
     num_envs: int = 128
     num_steps: int = 32
     num_epochs: int = 4
@@ -28,11 +28,12 @@ class PPOConfig:
     gae_lambda: float = 0.95
     clip_range: float = 0.2
     entropy_coef: float = 0.0
+    team_share: float = 0.85
     target_kl: float = 0.03
     hidden: tuple[int, ...] = (64, 64)
     """widths of the network that all cells share"""
-    initial_log_std: float = -2.0
-    """log standard deviation of the first exploration, in half-ranges of an action"""
+    initial_log_std: float = -1.5
+    """log standard deviation of the first exploration"""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -94,4 +94,4 @@ def build(panel: Any, config: RetailConfig) -> Retail:
         demand_scale=np.maximum(mean, 0.1),
     )
     test = fit.replay(replayed, announced=config.announced)
-    return Retail(env, params, params.replace(demand=test), replayed, train_panel, fit)
+    return Retail(env, params, dataclasses.replace(params, demand=test), replayed, train_panel, fit)

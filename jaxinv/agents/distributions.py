@@ -33,18 +33,18 @@ class _Categorical(distrax.Categorical):
         return jnp.argmax(u < cumulative[None], -1)
 
 
-def distribution(space: spaces.Space, heads: tuple, mask: Any = None) -> Any:
+def distribution(space: spaces.Space, heads: tuple, mask: Any = None, *, kept: int = 0) -> Any:
     """The distrax distribution over the raw actions of ``space``, all entries independent.
 
     ``heads`` holds what a network says of each leaf of the space, in the order of ``spaces.leaves``: logits
     [..., *shape, n] of a ``Discrete``; mean and log standard deviation, both [..., *shape], of a ``Box``. ``mask``
     (True: legal) has the structure of the action with the shape of the logits in its leaves; None, for the whole or
     for a leaf, where all is legal. Leading axes are a batch: one key samples all of it, and ``log_prob`` and
-    ``entropy`` are [...].
+    ``entropy`` are [...]; the first ``kept`` axes of the actions' shapes, which all leaves share, count among them.
     """
     leaves, treedef = _flatten(space)
     masks = [None] * len(leaves) if mask is None else treedef.flatten_up_to(mask)
-    return distrax.Joint(treedef.unflatten(map(_factor, leaves, heads, masks)))
+    return distrax.Joint(treedef.unflatten(map(_factor, leaves, heads, masks, [kept] * len(leaves))))
 
 
 def to_env(space: spaces.Space, raw: Any) -> Any:
@@ -58,14 +58,14 @@ def _flatten(space: spaces.Space) -> tuple[list, Any]:
     return jax.tree.flatten(tree, is_leaf=lambda node: isinstance(node, spaces.Space))
 
 
-def _factor(space: Any, head: Any, mask: Array | None) -> Any:
+def _factor(space: Any, head: Any, mask: Array | None, kept: int) -> Any:
     if isinstance(space, spaces.Discrete):
         logits = head if mask is None else jnp.where(mask, head, -jnp.inf)
         entries = _Categorical(logits)
     else:
         mean, log_std = head
         entries = distrax.Normal(mean, jnp.exp(log_std))
-    return distrax.Independent(entries, reinterpreted_batch_ndims=len(space.shape))
+    return distrax.Independent(entries, reinterpreted_batch_ndims=len(space.shape) - kept)
 
 
 def _decode(space: Any, raw: Array) -> Array:

@@ -26,7 +26,30 @@ def for_space(observation_space: spaces.Space, **fields: Any) -> nn.Module:
 
 
 def _dense(features: int, scale: float = math.sqrt(2.0), **fields: Any) -> nn.Dense:
-    return nn.Dense(features, kernel_init=nn.initializers.orthogonal(scale), **fields)
+    return nn.Dense(features, kernel_init=orthogonal(scale), **fields)
+
+
+def orthogonal(scale: float) -> Any:
+    """Initialiser of matrices with orthogonal rows or columns (Saxe et al. 2014, arXiv:1312.6120) times ``scale``.
+
+    By Gram-Schmidt, twice for float32 accuracy, and not by the QR decomposition of LAPACK: on CPU, jaxlib 0.10 runs
+    a batch of LAPACK calls on the very threads that wait for it, so that initialising several learners under
+    ``vmap`` can wait for itself for ever.
+    """
+
+    def init(key: Array, shape: tuple[int, int], dtype: Any = jnp.float32) -> Array:
+        vectors = jax.random.normal(key, (max(shape), min(shape)), dtype).T
+
+        def orthonormalise(i: int, found: Array) -> Array:
+            v = vectors[i]
+            for _ in range(2):
+                v = v - (found @ v) @ found
+            return found.at[i].set(v / jnp.linalg.norm(v))
+
+        rows = jax.lax.fori_loop(0, min(shape), orthonormalise, jnp.zeros_like(vectors))
+        return scale * (rows if shape[0] <= shape[1] else rows.T)
+
+    return init
 
 
 class Head(nn.Module):
@@ -77,13 +100,15 @@ class CellNetwork(nn.Module):
     actions, and the number of weights does not depend on W and K.
 
     An action leaf of shape (W, K, ...) is read from the cells, (W, ...) from the means over their SKUs and any
-    other from the mean over all cells, as is the value.
+    other from the mean over all cells, as is the value. With ``local_values`` there is a value [W] per warehouse,
+    read from the means over its SKUs: learners then credit each warehouse with its own cost.
     """
 
     hidden: tuple[int, ...] = (64, 64)
     activation: str = "tanh"  # a function of flax.linen
     shared: bool = False  # whether policy and value share the hidden layers
     initial_log_std: float = -0.5
+    local_values: bool = False
 
     @nn.compact
     def __call__(self, observation: Array, space: spaces.Space) -> tuple[tuple, Array]:
@@ -93,7 +118,7 @@ class CellNetwork(nn.Module):
             Head(self.initial_log_std)(self._pool(policy, leaf.shape), leaf)  # type: ignore[attr-defined]
             for leaf in spaces.leaves(space)
         )
-        return heads, _dense(1, 1.0)(jnp.mean(value, (0, 1)))[0]
+        return heads, _dense(1, 1.0)(jnp.mean(value, 1 if self.local_values else (0, 1)))[..., 0]
 
     def _embed(self, x: Array) -> Array:
         activation = getattr(nn, self.activation)

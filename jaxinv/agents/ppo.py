@@ -15,11 +15,12 @@ from jaxinv.agents.networks import MLP
 from jaxinv.agents.normalise import RunningStatistics
 from jaxinv.agents.policy import NetworkPolicy
 from jaxinv.env.core import Environment, Ledger
+from jaxinv.evaluate import location_cost
 
 
 @struct.dataclass(kw_only=True)
 class PPOState:
-    """Everything that changes while learning; N environments."""
+    """Everything that changes while learning; N environments. [*V] is the shape of the network's value of one."""
 
     key: Array
     updates: Array  # int32 []
@@ -29,8 +30,8 @@ class PPOState:
     observation: Any  # [N, ...]
     action_mask: Any  # [N, ...] or None
     observation_statistics: RunningStatistics
-    average_reward: Array  # []: running mean per period
-    discounted_sum: Array  # [N] of rewards so far, whose ...
+    average_reward: Array  # [*V]: running mean per period
+    discounted_sum: Array  # [N, *V] of rewards so far, whose ...
     return_statistics: RunningStatistics  # ... deviation is the unit of rewards
     action_space: Any  # that the policy acts in
 
@@ -78,6 +79,12 @@ class PPO(struct.Typed):
     arXiv:2405.09999; the average-value constraint of Ma et al. 2021, arXiv:2106.03442). ``discount`` then discounts
     differences only and may stay below 1 to reduce variance. Where episodes truly terminate, or discounting is meant,
     switch the flag off; ``discount`` is then part of the problem: set it to that of ``env_params``.
+
+    Where the network gives a value per location (``CellNetwork.local_values``), so does everything that follows from
+    rewards: each location's actions are credited with its own entries of the ledger, of which ``team_share`` is
+    replaced by the mean over the locations. With many locations that takes out most of the noise, which is other
+    locations' demand; the share keeps them from living at each other's expense (Yu et al. 2022, arXiv:2103.01955,
+    for agents that share parameters).
     """
 
     env: Environment = struct.static()
@@ -103,6 +110,7 @@ class PPO(struct.Typed):
     value_coef: Array = struct.leaf(0.5, low=0.0)
     max_grad_norm: Array = struct.leaf(0.5, above=0.0)
     target_kl: Array = struct.leaf(0.03, above=0.0)  # beyond it the rest of an iteration is skipped; or inf
+    team_share: Array = struct.leaf(0.3, low=0.0, high=1.0)  # of rewards that locations have in common
     average_reward_rate: Array = struct.leaf(0.05, above=0.0, high=1.0)  # step of its running mean per iteration
 
     def __post_init__(self):
@@ -137,6 +145,7 @@ class PPO(struct.Typed):
         # Standardised by what is seen at reset, until there is more.
         statistics = RunningStatistics.like(example, memory=50).update(observation)
         params = self.network.init(network_key, example, action_space)
+        values = jax.eval_shape(self.network.apply, params, example, action_space)[1].shape  # type: ignore[union-attr]
         state = PPOState(
             key=key,
             updates=jnp.int32(0),
@@ -146,8 +155,8 @@ class PPO(struct.Typed):
             observation=observation,
             action_mask=jax.vmap(self.env.action_mask, in_axes=(0, None))(env_state, env_params),
             observation_statistics=statistics,
-            average_reward=jnp.float32(0),
-            discounted_sum=jnp.zeros(self.num_envs, jnp.float32),
+            average_reward=jnp.zeros(values, jnp.float32),
+            discounted_sum=jnp.zeros((self.num_envs, *values), jnp.float32),
             return_statistics=RunningStatistics.like(jnp.float32(0), memory=5),  # values follow a change quickly
             action_space=action_space,
         )
@@ -164,8 +173,8 @@ class PPO(struct.Typed):
         state, batch = self._estimate(state, trajectory)
         state, metrics = self._learn(state, batch, learn_key)
         metrics |= causes
-        metrics["reward"] = jnp.mean(trajectory.reward)
-        metrics["average_reward"] = state.average_reward
+        metrics["reward"] = jnp.sum(jnp.mean(trajectory.reward, (0, 1)))
+        metrics["average_reward"] = jnp.sum(state.average_reward)
         return dataclasses.replace(state, key=key, updates=state.updates + 1), metrics
 
     def train(self, key: Array, env_params: Any) -> tuple[PPOState, dict[str, Array]]:
@@ -199,7 +208,7 @@ class PPO(struct.Typed):
             env_state, observation, mask = carry
             action_key, env_key = jax.random.split(key)
             heads, value = self._apply(state.params, self._standardise(state, observation), space)
-            distribution = distributions.distribution(space, heads, mask)
+            distribution = distributions.distribution(space, heads, mask, kept=value.ndim - 1)
             raw = distribution.sample(seed=action_key)
             action = jax.vmap(distributions.to_env, in_axes=(None, 0))(space, raw)
 
@@ -213,9 +222,10 @@ class PPO(struct.Typed):
                 log_prob=distribution.log_prob(raw),
                 value=value,
                 next_value=next_value,
-                reward=reward,
-                terminated=terminated,
-                truncated=truncated,
+                reward=self._credit(reward, info["ledger"]) if value.ndim > 1 else reward,
+                # Ends are those of the whole environment; with an axis for locations where there is one.
+                terminated=terminated.reshape(-1, *(1,) * (value.ndim - 1)),
+                truncated=truncated.reshape(-1, *(1,) * (value.ndim - 1)),
             )
             return (env_state, following, info["action_mask"]), (record, _by_cause(info["ledger"], self.num_envs))
 
@@ -253,7 +263,7 @@ class PPO(struct.Typed):
         )
         target = advantage + trajectory.value
         if self.average_reward:  # differential values are defined up to a constant: keep it from drifting
-            target = target - jnp.mean(target)
+            target = target - jnp.mean(target, (0, 1))
         batch = Batch(
             observation=observation,
             action_mask=trajectory.action_mask,
@@ -295,7 +305,7 @@ class PPO(struct.Typed):
 
     def _loss(self, params: Any, batch: Batch, space: Any, entropy_coef: Array) -> tuple[Array, dict[str, Array]]:
         heads, value = self._apply(params, batch.observation, space)
-        distribution = distributions.distribution(space, heads, batch.action_mask)
+        distribution = distributions.distribution(space, heads, batch.action_mask, kept=value.ndim - 1)
         log_ratio = distribution.log_prob(batch.action) - batch.log_prob
         ratio = jnp.exp(log_ratio)
         clipped = jnp.clip(ratio, 1.0 - self.clip_range, 1.0 + self.clip_range)
@@ -325,7 +335,12 @@ class PPO(struct.Typed):
     def _move_average_reward(self, state: PPOState, reward: Array) -> Array:
         """The plain mean at first, then an exponential one."""
         rate = jnp.maximum(self.average_reward_rate, 1.0 / (state.updates + 1))
-        return state.average_reward + rate * (jnp.mean(reward) - state.average_reward)
+        return state.average_reward + rate * (jnp.mean(reward, (0, 1)) - state.average_reward)
+
+    def _credit(self, reward: Array, ledger: Any) -> Array:
+        """Rewards [N, W] of the locations, which sum to ``reward`` [N]."""
+        local = -jax.vmap(location_cost)(ledger)
+        return (1.0 - self.team_share) * local + self.team_share * (reward / local.shape[1])[:, None]
 
     def _optimiser(self, learning_rate: Array) -> optax.GradientTransformation:
         return optax.chain(optax.clip_by_global_norm(self.max_grad_norm), optax.adam(learning_rate, eps=1e-5))

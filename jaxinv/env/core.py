@@ -77,7 +77,7 @@ class Policy(Protocol):
     """A decision rule: a pytree, called with the environment it acts in. Heuristics read the state itself, learned
     policies read ``env.observe(state, params)``; deterministic ones ignore the key."""
 
-    def __call__(self, env: "Environment", state: Any, params: Any, key: Array) -> Any: ...
+    def __call__(self, env: "Environment", state: Any, params: Any, key: Any, /) -> Any: ...
 
 
 @dataclasses.dataclass(frozen=True)

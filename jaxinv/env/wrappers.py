@@ -3,7 +3,7 @@
 Decoding is outside the model. An action wrapper offers its own action space and turns its actions into those of the
 environment it wraps; state, exogenous information and costs stay the same, so a policy trained in a wrapper is
 evaluated in it on the very paths on which heuristics act in the bare environment. Wrappers stack:
-``DeliveryPlan(RoundToBatches(env))`` rounds what the plan orders.
+``OrderUpTo(RoundToBatches(env))`` rounds what the levels order.
 """
 
 import dataclasses
@@ -158,44 +158,38 @@ class NetTransfers(ActionWrapper):
         return self.env.order_action(action.orders, self.env.transfer_flows(action.transfer, state, params))
 
 
-@struct.dataclass
-class Plan:
-    """What a :class:`DeliveryPlan` decides."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class Steered(ActionWrapper):
+    """Acting relative to a heuristic: in every period the action shifts the heuristic's parameters.
 
-    deliver: Array  # int32 [W] 0 or 1: whether a delivery comes at all
-    cover: Array  # [W, K] order-up-to level, in periods of typical demand (``demand_scale``)
-    need: Array | None = None  # [W, K] periods that stock must last, or transfers are asked for; None without transfers
-    keep: Array | None = None  # [W, K] periods whose demand is not given away
+    The action has the structure of ``policy``, a pytree policy for the wrapped environment, with a box [-1, 1] in
+    place of each parameter x, which becomes x + ``span`` (|x| + 1) a. At zero it is the heuristic itself, so learning
+    starts from its cost; small actions have small consequences, so exploring is cheap; and the policy learned is a
+    heuristic whose parameters depend on the state.
 
-
-@dataclasses.dataclass(frozen=True)
-class DeliveryPlan(ActionWrapper):
-    """The decision in the terms in which coordination is simple: which warehouses get a delivery, what each of its
-    SKUs is raised to if so, and when warehouses help each other.
-
-    A gate per warehouse makes "no delivery" one decision instead of K; levels in periods of typical demand carry over
-    from fast to slow movers; and transfers follow the rule of ``MultiWarehouse.rebalancing_wish``, whose two
-    thresholds are decided anew in every period for every cell, so that exploring them moves little stock about.
+    A parameter of shape [W] or [W, K] is shifted per location or cell; give the policy parameters in the shapes in
+    which they are to be shifted.
     """
 
-    max_cover: float = 20.0
-    max_need: float = 4.0
-    max_keep: float = 16.0
+    policy: Any = None
+    span: float = 0.5
+
+    def __post_init__(self):
+        # By value, as all environments compare, though the parameters are arrays.
+        leaves, treedef = jax.tree.flatten(jax.tree.map(np.asarray, self.policy))
+        identity = self.env, self.span, treedef, tuple((x.shape, x.tobytes()) for x in leaves)
+        object.__setattr__(self, "_identity", identity)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Steered) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
 
     def action_space(self, params: Any) -> spaces.Tree:
-        def periods(most: float) -> Any:
-            return spaces.Box(np.float32(0), np.float32(most), self.env.cells)
+        one = np.float32(1)
+        return spaces.Tree(jax.tree.map(lambda x: spaces.Box(-one, one, np.shape(x)), self.policy))
 
-        plan = Plan(deliver=spaces.Discrete(2, self.env.cells[:1]), cover=periods(self.max_cover))  # type: ignore
-        if self.env.transfers:
-            plan = plan.replace(need=periods(self.max_need), keep=periods(self.max_keep))  # type: ignore
-        return spaces.Tree(plan)
-
-    def decode(self, action: Plan, state: Any, params: Any) -> Action:
-        position, flows = self.env.inventory_position(state), None
-        if self.env.transfers:
-            wish = self.env.rebalancing_wish(action.need, action.keep, state, params)
-            flows = self.env.transfer_flows(wish, state, params)
-            position = position + jnp.sum(flows, 0) - jnp.sum(flows, 1)
-        short = jnp.maximum(action.cover * params.demand_scale - position, 0.0)
-        return self.env.order_action(jnp.where(action.deliver[:, None] > 0, short, 0.0), flows)
+    def decode(self, action: Any, state: Any, params: Any) -> Any:
+        shifted = jax.tree.map(lambda x, a: x + self.span * (jnp.abs(x) + 1.0) * a, self.policy, action)
+        return shifted(self.env, state, params, jax.random.key(0))  # heuristics are deterministic

@@ -105,7 +105,7 @@ class JointQuantity(Heuristic):
     def from_factors(cls, sizing: Sizing, *, safety: Array, lot: Array, trigger: Array) -> "JointQuantity":
         periods = jnp.maximum(sizing.period * jnp.exp(lot), 1.0)
         demand = jnp.sum(sizing.mean * periods, 1, keepdims=True)
-        return cls(level=sizing.level(periods, safety), quantity=demand * jnp.exp(trigger))
+        return cls(level=sizing.level(periods, safety), quantity=(demand * jnp.exp(trigger))[:, 0])
 
 
 @struct.dataclass(kw_only=True)

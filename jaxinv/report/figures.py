@@ -96,7 +96,7 @@ def policy_map(on_hand: Any, pipeline: Any, policies: Mapping[str, Any], *, titl
     highest = max(1.0, *(float(np.max(order)) for order in policies.values()))
     figure = Figure(figsize=(4.4 * len(policies) + 0.8, 4), layout="constrained")
     grid = figure.subplots(1, len(policies), sharey=True, squeeze=False)[0]
-    mesh = None
+    mesh: Any = None
     for axes, (name, order) in zip(grid, policies.items(), strict=True):
         mesh = axes.pcolormesh(pipeline, on_hand, np.asarray(order), vmin=0, vmax=highest, cmap="viridis")
         axes.set(xlabel="units under way", title=name)

@@ -16,11 +16,11 @@ def solve(penalty: float, lead_time: int, mean: float = 5.0, holding: float = 1.
     probability = stats.poisson.pmf(demand, mean)
     # Lossless bounds (sec. 3): the stock arriving over the last periods and the order stay within the fractiles.
     ratio = penalty / (penalty + holding)
-    bounds = [int(stats.poisson.ppf(ratio, mean * (lead_time - l + 1))) for l in range(lead_time + 1)]
+    bounds = [int(stats.poisson.ppf(ratio, mean * (lead_time - k + 1))) for k in range(lead_time + 1)]
     states = [
         x
         for x in itertools.product(*(range(b + 1) for b in bounds[:lead_time]))
-        if all(sum(x[l:]) <= bounds[l] for l in range(lead_time))
+        if all(sum(x[k:]) <= bounds[k] for k in range(lead_time))
     ]
     index = {x: i for i, x in enumerate(states)}
     on_hand = np.array([x[0] for x in states])
@@ -31,7 +31,7 @@ def solve(penalty: float, lead_time: int, mean: float = 5.0, holding: float = 1.
     legal = np.zeros((len(states), orders), bool)
     for i, x in enumerate(states):
         for z in range(orders):
-            if all(sum(x[l:]) + z <= bounds[l] for l in range(lead_time)):
+            if all(sum(x[k:]) + z <= bounds[k] for k in range(lead_time)):
                 legal[i, z] = True
                 pipeline = (*x[1:], z)
                 following[i, z] = [index[(stock + pipeline[0], *pipeline[1:])] for stock in left[i]]
