@@ -208,7 +208,7 @@ class MultiWarehouse(core.Environment):
             raise ValueError("MultiWarehouse: give lead_time or lead_time_probs, not both")
 
         demand = numbers.pop("demand", None)
-        demand = Poisson(jnp.full(self.cells, 5.0)) if demand is None else demand
+        demand = Poisson(jnp.full(self.cells, 5.0, jnp.float32)) if demand is None else demand
         if not isinstance(demand, Demand) or demand.shape != self.cells:
             got = getattr(demand, "shape", type(demand).__name__)
             raise ValueError(f"MultiWarehouse.demand must be a demand process of shape {self.cells}, got {got}")

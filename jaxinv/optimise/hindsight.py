@@ -36,11 +36,11 @@ def hindsight_bound(env: MultiWarehouse, params: Any, demand: Array) -> Array:
     cheapest = jnp.min(jnp.stack([jnp.min(cost + off_diagonal, 0) for cost in lanes]), 0) if lanes else None
 
     def one_warehouse(demand, price, unit_cost, holding, penalty, fixed, lane):
+        price, unit_cost, holding, penalty = (x[None, None] for x in (price, unit_cost, holding, penalty))
         periods = demand.shape[0]
         age = jnp.arange(periods)[None, :] - jnp.arange(periods)[:, None]  # [a, t]
-        margin = (unit_cost - price)[None, None]
-        unit = jnp.minimum(margin + holding * jnp.maximum(age, 0)[..., None], penalty)
-        unit = jnp.minimum(unit, margin + lane)
+        margin, held = unit_cost - price, holding * jnp.maximum(age, 0)[..., None]
+        unit = jnp.minimum(margin + held, jnp.minimum(penalty, margin + lane))
         served = jnp.where(age >= 0, jnp.sum(unit * demand[None], -1), 0.0)
         until = jnp.cumsum(served, 1)  # [a, t]: periods a..t from the delivery in a
 

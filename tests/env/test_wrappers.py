@@ -1,0 +1,111 @@
+"""Wrappers change the terms of a decision and nothing else."""
+
+import copy
+import pickle
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxinv.env.multi_warehouse import Action, MultiWarehouse
+from jaxinv.env.wrappers import (
+    DiscreteOrders,
+    FlattenObservation,
+    NetTransfer,
+    NetTransfers,
+    OrderUpTo,
+    RoundToBatches,
+    Steered,
+)
+from jaxinv.policies import CanOrder, Rebalancing
+from jaxinv.testing import check_environment
+
+ENV = MultiWarehouse(num_warehouses=2, num_skus=3, max_lead_time=2)
+
+
+@pytest.fixture
+def start(key):
+    params = ENV.make_params(batch_size=[1.0, 5.0, 6.0], minimum_order=[0.0, 0.0, 10.0])
+    _, state = ENV.reset(key, params)
+    return params, state
+
+
+def test_flat_observations_hold_all_features(start):
+    params, state = start
+    flat = FlattenObservation(ENV)
+    assert flat.observation_space(params).contains(flat.observe(state, params))
+    np.testing.assert_array_equal(flat.observe(state, params), ENV.observe(state, params).reshape(-1))
+
+
+def test_orders_are_rounded_to_batches_and_small_ones_dropped_or_raised(start):
+    params, state = start
+    orders = jnp.array([[2.4, 7.4, 4.9], [2.6, 7.6, 5.1]])
+    rounded = RoundToBatches(ENV).decode(ENV.order_action(orders), state, params)
+    # The minimum of 10 is not a multiple of the batch of 6: the next multiple above is.
+    np.testing.assert_array_equal(rounded.orders, [[2, 5, 0], [3, 10, 12]])
+
+
+def test_transfers_are_rounded_down(start):
+    params, state = start
+    flows = jnp.full((2, 2, 3), 1.9)
+    assert (RoundToBatches(ENV).decode(Action(jnp.zeros(ENV.cells), flows), state, params).flows == 1).all()
+
+
+def test_discrete_orders_are_batches_and_masked_by_position(start):
+    params, state = start
+    wrapped = DiscreteOrders(ENV, max_order=4, max_position=float(state.on_hand[0, 1]) + 10.0)
+    decoded = wrapped.decode(jnp.full(ENV.cells, 2), state, params)
+    np.testing.assert_array_equal(decoded.orders, [[2, 10, 12]] * 2)
+    mask = wrapped.action_mask(state, params)
+    assert mask.shape == (2, 3, 5)
+    np.testing.assert_array_equal(mask[0, 1], [True, True, True, False, False])  # batches of 5, room for 10
+    assert DiscreteOrders(ENV, 4, max_position=0.0).action_mask(state, params)[..., 0].all()
+
+
+def test_order_up_to_orders_the_shortfall(start):
+    params, state = start
+    levels = ENV.inventory_position(state) + jnp.array([[3.0, -2.0, 0.0]])
+    np.testing.assert_allclose(OrderUpTo(ENV).decode(levels, state, params).orders, [[3, 0, 0]] * 2, atol=1e-5)
+
+
+def test_net_wishes_move_along_lanes_at_most_what_is_there(start):
+    params, state = start
+    wish = jnp.array([[-1e6, 2.0, 0.0], [5.0, -1.0, 4.0]])
+    flows = NetTransfers(ENV).decode(NetTransfer(jnp.zeros(ENV.cells), wish), state, params).flows
+    np.testing.assert_allclose(flows[0, 1], [5, 0, 0])
+    np.testing.assert_allclose(flows[1, 0], [0, 1, 0])
+
+
+def steered():
+    policy = CanOrder(
+        reorder=jnp.full(ENV.cells, 18.0), can_order=jnp.full(ENV.cells, 20.0), up_to=jnp.full(ENV.cells, 25.0),
+        rebalancing=Rebalancing(need=jnp.full(ENV.cells, 2.0), keep=jnp.full(ENV.cells, 3.0)),
+    )  # fmt: skip
+    return policy, Steered(ENV, policy)
+
+
+def test_a_steered_heuristic_at_zero_is_the_heuristic(start, key):
+    params, state = start
+    policy, wrapped = steered()
+    zero = jax.tree.map(jnp.zeros_like, policy)
+    own, by_wrapper = policy(ENV, state, params, key), wrapped.native_action(zero, state, params)
+    jax.tree.map(np.testing.assert_array_equal, own, by_wrapper)
+    more = wrapped.native_action(zero.replace(up_to=jnp.ones(ENV.cells)), state, params)
+    ordered = own.orders > 0
+    assert ordered.any()
+    np.testing.assert_allclose((more.orders - own.orders)[ordered], 0.5 * 26.0)  # span (|x| + 1)
+
+
+def test_steered_environments_compare_by_value():
+    (_, a), (policy, b) = steered(), steered()
+    assert a == b
+    assert hash(a) == hash(b)
+    assert a != Steered(ENV, policy.replace(up_to=policy.up_to + 1))
+    for twin in (copy.deepcopy(a), pickle.loads(pickle.dumps(a))):
+        assert twin == a
+
+
+def test_wrapped_environments_keep_the_protocol():
+    env = MultiWarehouse(num_warehouses=1, num_skus=2, max_lead_time=1, transfers=False)
+    check_environment(FlattenObservation(DiscreteOrders(env, 5)), env.default_params(), length=4)
