@@ -20,7 +20,7 @@ class Config:
     penalties: tuple[int, ...] = (4, 19)
     lead_times: tuple[int, ...] = (2, 4)
     num_seeds: int = 5
-    num_updates: int = 300
+    num_updates: int = 1000
     """iterations of 256 environments by 32 periods"""
     num_paths: int = 1024
     """simulated paths that a policy is judged on, of 4,000 periods each"""
@@ -34,7 +34,7 @@ def run(config: Config) -> list[dict]:
     import numpy as np
     from jax.scipy.stats import poisson
 
-    from jaxinv.agents import MLP, PPO
+    from jaxinv.agents import PPO
     from jaxinv.env.multi_warehouse import MultiWarehouse
     from jaxinv.env.wrappers import DiscreteOrders, FlattenObservation
     from jaxinv.evaluate import evaluate, sample_paths
@@ -54,7 +54,11 @@ def run(config: Config) -> list[dict]:
                 env, newsvendor_level(5.0, penalty), float(newsvendor_level(5.0 * (lead_time + 1), penalty))
             )
             learner = PPO(
-                env=FlattenObservation(orders), network=MLP(hidden=(128, 128)), num_updates=config.num_updates
+                env=FlattenObservation(orders),
+                num_updates=config.num_updates,
+                learning_rate=3e-3,  # type: ignore[arg-type]
+                gae_lambda=0.9,  # type: ignore[arg-type]
+                entropy_coef=0.03,  # type: ignore[arg-type]
             )
             trained = fit(learner, params, jax.random.key(0), num_seeds=config.num_seeds, chunk=50, progress=False)
             paths = sample_paths(env, params, jax.random.key(1), config.num_paths, 4100)

@@ -153,12 +153,8 @@ def compiled(function: Callable, *args: Any, donate_argnums: int | tuple[int, ..
     signature = function, donate_argnums, structure, tuple(jax.typeof(leaf) for leaf in leaves)
     before = time.perf_counter()
     if signature not in _programs:
-        options = {}
-        if jax.default_backend() == "cpu":
-            # With the default scheduler of jaxlib 0.10 a vmapped training run can wait for itself for ever.
-            options["xla_cpu_enable_concurrency_optimized_scheduler"] = False
         lowered = jax.jit(function, donate_argnums=donate_argnums).lower(*args)
-        _programs[signature] = lowered.compile(compiler_options=options)
+        _programs[signature] = lowered.compile()
     return _programs[signature], time.perf_counter() - before
 
 

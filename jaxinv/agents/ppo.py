@@ -244,7 +244,9 @@ class PPO(struct.Typed):
             observation_statistics=state.observation_statistics.update(trajectory.observation),
             average_reward=self._move_average_reward(state, trajectory.reward),
         )
-        reward = trajectory.reward - state.average_reward if self.average_reward else trajectory.reward
+        reward = trajectory.reward
+        if self.average_reward:
+            reward = reward - state.average_reward[None, None]
         if self.normalise_reward:
             done = trajectory.terminated | trajectory.truncated
             last, sums = returns.discounted_sums(state.discounted_sum, reward, done, self.discount)
@@ -263,7 +265,7 @@ class PPO(struct.Typed):
         )
         target = advantage + trajectory.value
         if self.average_reward:  # differential values are defined up to a constant: keep it from drifting
-            target = target - jnp.mean(target, (0, 1))
+            target = target - jnp.mean(target, (0, 1), keepdims=True)
         batch = Batch(
             observation=observation,
             action_mask=trajectory.action_mask,

@@ -89,3 +89,26 @@ def test_cell_network_does_not_grow_with_the_problem(key):
         return jax.tree.map(jnp.shape, network.init(key, jnp.zeros((warehouses, skus, F)), space))
 
     assert shapes(2, 5) == shapes(9, 3)
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (44, 64), (64, 3), (1, 7)])
+def test_initial_weights_are_orthogonal(shape, key):
+    weights = networks.orthogonal(2.0)(key, shape)
+    rows = weights if shape[0] <= shape[1] else weights.T
+    np.testing.assert_allclose(rows @ rows.T, 4.0 * np.eye(min(shape)), atol=1e-5)  # float32 sums of up to 64 terms
+
+
+def test_initial_weights_differ_by_key(key):
+    a, b = jax.vmap(lambda k: networks.orthogonal(1.0)(k, (6, 6)))(jax.random.split(key))
+    assert not np.allclose(a, b)
+
+
+def test_local_values_are_one_per_warehouse(key):
+    network = networks.CellNetwork(hidden=(8, 8), local_values=True)
+    space = spaces.Box(np.float32(-1), np.float32(1), (3, 2))
+    observation = jax.random.normal(key, (3, 2, 5))
+    params = network.init(key, observation, space)
+    _, value = network.apply(params, observation, space)
+    assert value.shape == (3,)
+    _, exchanged = network.apply(params, observation[::-1], space)
+    np.testing.assert_allclose(exchanged, value[::-1], rtol=1e-4, atol=1e-5)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from jaxinv import struct, train
-from jaxinv.agents import MLP, PPO
+from jaxinv.agents import MLP, PPO, CellNetwork
 from jaxinv.env import core
+from jaxinv.env.multi_warehouse import MultiWarehouse
+from jaxinv.env.wrappers import OrderUpTo
 from tests.agents import probes
 
 PARAMS = core.EnvParams()
@@ -160,3 +162,36 @@ def test_initial_policy_acts_on_states_and_on_observations_alike(key):
 def test_errors_name_the_field(wrong, message):
     with pytest.raises(ValueError, match=message):
         PPO(env=probes.Endless(), **wrong)
+
+
+def test_a_population_calls_no_lapack():
+    """On CPU, jaxlib 0.10 runs a batch of LAPACK calls on the threads that wait for it: under vmap it may never end."""
+    keys = jax.random.split(jax.random.key(0), 2)
+    program = jax.jit(jax.vmap(lambda key: learner().train(key, PARAMS))).lower(keys).compile()
+    assert 'custom_call_target="lapack' not in program.as_text()
+
+
+def test_local_rewards_sum_to_the_whole_and_share_what_they_should(key):
+    env = MultiWarehouse(num_warehouses=3, num_skus=2, max_lead_time=1)
+    params = env.make_params(fixed_order_cost=[10.0, 20.0, 30.0])
+    _, state = env.reset(key, params)
+    _, _, reward, _, info = env.step_env(key, state, env.order_action(jnp.ones(env.cells)), params)
+    batch = jax.tree.map(lambda x: x[None], (reward, info["ledger"]))
+    network = CellNetwork(hidden=(4,), local_values=True)
+    for share in (0.0, 0.4, 1.0):
+        credit = PPO(env=env, network=network, team_share=share)._credit(*batch)
+        assert credit.shape == (1, 3)
+        np.testing.assert_allclose(credit.sum(), reward, rtol=1e-5)
+    np.testing.assert_allclose(credit, np.full((1, 3), reward / 3), rtol=1e-5)
+
+
+def test_local_values_learn(key):
+    env = MultiWarehouse(num_warehouses=2, num_skus=2, max_lead_time=1, transfers=False)
+    algo = PPO(
+        env=OrderUpTo(env), network=CellNetwork(hidden=(8,), shared=True, local_values=True), num_envs=8, num_steps=4,
+        num_updates=2,
+    )  # fmt: skip
+    state, metrics = jax.jit(algo.train)(key, env.default_params())
+    assert state.average_reward.shape == (2,)
+    assert all(np.isfinite(value).all() for value in metrics.values())
+    np.testing.assert_allclose(metrics["average_reward"][0], metrics["reward"][0], rtol=1e-4)  # first: the plain mean
