@@ -27,7 +27,10 @@ class Paths:
 
 @partial(jax.jit, static_argnames=("env", "num_paths", "length"))
 def sample_paths(env: Any, params: Any, key: Array, num_paths: int, length: int) -> Paths:
-    """``num_paths`` independent initial states and the exogenous information of ``length`` periods after each."""
+    """``num_paths`` independent initial states and the exogenous information of ``length`` periods after each.
+
+    They are held in memory: of ``MultiWarehouse``, four numbers per cell, period and path.
+    """
 
     def one(key):
         first, rest = jax.random.split(key)
