@@ -18,19 +18,20 @@ from experiments.retail import RetailConfig
 class PPOConfig:
     """Of ``jaxinv.agents.PPO`` where not explained; hyper-parameters are the same for every instance."""
 
-    num_updates: int = 160
+    num_updates: int = 320
     num_envs: int = 128
     num_steps: int = 32
     num_epochs: int = 4
     num_minibatches: int = 4
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     discount: float = 0.98
     gae_lambda: float = 0.95
     clip_range: float = 0.2
     entropy_coef: float = 0.0
-    team_share: float = 0.85
+    team_share: float = 1.0
+    branches: int = 8
     target_kl: float = 0.03
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: tuple[int, ...] = (32, 32)
     """widths of the network that all cells share"""
     initial_log_std: float = -1.5
     """log standard deviation of the first exploration"""
@@ -40,9 +41,9 @@ class PPOConfig:
 class SearchConfig:
     """How heuristics are tuned: see ``jaxinv.optimise.tune``."""
 
-    population: int = 64
-    elite: int = 8
-    iterations: int = 12
+    population: int = 128
+    elite: int = 16
+    iterations: int = 20
     paths: int = 128
     """demand paths that candidates are compared on"""
 
@@ -70,15 +71,15 @@ PRESETS = {
     "smoke": Config(
         preset="smoke",
         env=RetailConfig(stores=2, skus=3),
-        ppo=PPOConfig(num_updates=6, num_envs=32, num_steps=16, hidden=(32, 32)),
+        ppo=PPOConfig(num_updates=6, num_envs=32, num_steps=16, hidden=(16, 16)),
         search=SearchConfig(population=8, elite=2, iterations=2, paths=8),
     ),
     "default": Config(),
     "large": Config(
         preset="large",
         env=RetailConfig(stores=8, skus=20),
-        ppo=PPOConfig(num_updates=2000, num_envs=512),
-        search=SearchConfig(population=128, elite=16, iterations=20, paths=256),
+        ppo=PPOConfig(num_updates=2000, num_envs=512, hidden=(64, 64)),
+        search=SearchConfig(paths=256),
     ),
 }
 

@@ -20,7 +20,7 @@ class RetailConfig:
     """per unit and day"""
     stockout_penalty: float = 19.0
     """per unit of demand lost"""
-    delivery_cost: float = 150.0
+    delivery_cost: float = 300.0
     """per delivery to a store, whatever is on it"""
     line_cost: float = 2.0
     """per SKU on a delivery"""
@@ -28,10 +28,12 @@ class RetailConfig:
     """a store's shelf and back room, in days of its mean demand"""
     overflow_cost: float = 5.0
     """per unit that finds no room and is written off"""
-    transfer_cost: float = 3.0
+    transfer_cost: float = 1.0
     """per unit between two stores"""
     transfer_lead_time: int = 1
     """days from one store to another"""
+    recent_days: float = 28.0
+    """days of sales that policies tell the current level of demand by"""
     announced: int = 7
     """days that promotions are known ahead"""
     test_days: int = 95
@@ -90,6 +92,7 @@ def build(panel: Any, config: RetailConfig) -> Retail:
         overflow_cost=config.overflow_cost,
         transfer_cost=config.transfer_cost,
         transfer_lead_time=config.transfer_lead_time,
+        recent_periods=config.recent_days,
         initial_stock=np.round(mean * (config.lead_time + 3)),
         demand_scale=np.maximum(mean, 0.1),
     )

@@ -80,6 +80,11 @@ class PPO(struct.Typed):
     differences only and may stay below 1 to reduce variance. Where episodes truly terminate, or discounting is meant,
     switch the flag off; ``discount`` is then part of the problem: set it to that of ``env_params``.
 
+    Most of the noise in what an action earns is the demand that follows. With ``branches`` > 1 the environments come
+    in groups of as many: in each iteration a group starts where the first of it was and meets one exogenous path, and
+    advantages are counted from the mean of the other branches, which shared the luck but not the actions (a baseline
+    may depend on the exogenous path: Mao et al. 2019, arXiv:1807.02264). The price is fewer distinct paths.
+
     Where the network gives a value per location (``CellNetwork.local_values``), so does everything that follows from
     rewards: each location's actions are credited with its own entries of the ledger, of which ``team_share`` is
     replaced by the mean over the locations. With many locations that takes out most of the noise, which is other
@@ -94,6 +99,7 @@ class PPO(struct.Typed):
     num_epochs: int = struct.static(4)
     num_minibatches: int = struct.static(4)
     num_updates: int = struct.static(500)  # iterations in a whole training run, over which schedules run
+    branches: int = struct.static(1)  # environments that start an iteration alike and meet the same exogenous path
     burn_in: int = struct.static(0)  # periods that the untrained policy runs before learning starts
     stagger: bool = struct.static(True)  # start with random times, lest all environments reach their limit together
     average_reward: bool = struct.static(True)
@@ -115,15 +121,16 @@ class PPO(struct.Typed):
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("num_envs", "num_steps", "num_epochs", "num_minibatches", "num_updates"):
+        for name in ("num_envs", "num_steps", "num_epochs", "num_minibatches", "num_updates", "branches"):
             if getattr(self, name) < 1:
                 raise ValueError(f"PPO.{name} must be at least 1, got {getattr(self, name)}")
         if self.burn_in < 0:
             raise ValueError(f"PPO.burn_in must be at least 0, got {self.burn_in}")
-        if self.num_envs % self.num_minibatches:
-            raise ValueError(
-                f"PPO.num_envs must be a multiple of num_minibatches = {self.num_minibatches}, got {self.num_envs}"
-            )
+        for name in ("num_minibatches", "branches"):
+            if self.num_envs % getattr(self, name):
+                raise ValueError(
+                    f"PPO.num_envs must be a multiple of {name} = {getattr(self, name)}, got {self.num_envs}"
+                )
 
     @property
     def steps_per_update(self) -> int:
@@ -201,6 +208,7 @@ class PPO(struct.Typed):
     ) -> tuple[PPOState, Trajectory, dict[str, Array]]:
         """Run the current policy for ``length`` periods: (state, trajectory, mean money per period by cause)."""
         space = state.action_space
+        state = self._branch(state)
         num_uniforms = self.env.num_step_uniforms(env_params)
         step = jax.vmap(self.env.step_from_uniforms, in_axes=(0, 0, 0, None))
 
@@ -212,7 +220,8 @@ class PPO(struct.Typed):
             raw = distribution.sample(seed=action_key)
             action = jax.vmap(distributions.to_env, in_axes=(None, 0))(space, raw)
 
-            u = jax.random.uniform(env_key, (self.num_envs, num_uniforms))
+            u = jax.random.uniform(env_key, (self.num_envs // self.branches, num_uniforms))
+            u = jnp.repeat(u, self.branches, 0)
             following, env_state, reward, terminated, truncated, info = step(u, env_state, action, env_params)
             _, next_value = self._apply(state.params, self._standardise(state, info["final_observation"]), space)
             record = Trajectory(
@@ -264,6 +273,7 @@ class PPO(struct.Typed):
             self.gae_lambda,
         )
         target = advantage + trajectory.value
+        advantage = self._against_branches(advantage)
         if self.average_reward:  # differential values are defined up to a constant: keep it from drifting
             target = target - jnp.mean(target, (0, 1), keepdims=True)
         batch = Batch(
@@ -333,6 +343,24 @@ class PPO(struct.Typed):
 
     def _standardise(self, state: PPOState, observation: Any) -> Any:
         return state.observation_statistics.standardise(observation) if self.normalise_observation else observation
+
+    def _branch(self, state: PPOState) -> PPOState:
+        """All environments of a group where the first of them is."""
+        if self.branches == 1:
+            return state
+        names = ("env_state", "observation", "action_mask", "discounted_sum")
+        first = jax.tree.map(
+            lambda x: jnp.repeat(x[:: self.branches], self.branches, 0), {name: getattr(state, name) for name in names}
+        )
+        return dataclasses.replace(state, **first)
+
+    def _against_branches(self, advantage: Array) -> Array:
+        """Advantages [T, N, ...] less the mean of those of the other branches."""
+        if self.branches == 1:
+            return advantage
+        groups = advantage.reshape(advantage.shape[0], -1, self.branches, *advantage.shape[2:])
+        own = groups - jnp.mean(groups, 2, keepdims=True)
+        return (own * self.branches / (self.branches - 1)).reshape(advantage.shape)
 
     def _move_average_reward(self, state: PPOState, reward: Array) -> Array:
         """The plain mean at first, then an exponential one."""

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from jaxinv.data.panel import DemandPanel
-from jaxinv.demand import Intermittent, Modulated, NegativeBinomial, Promotion, Trace, Weekly
+from jaxinv.demand import CommonFactor, Intermittent, Modulated, NegativeBinomial, Promotion, Trace, Weekly
 
 FAMILIES = ("poisson", "negative binomial", "intermittent")
 _DISPERSIONS = np.concatenate([[0.0], np.geomspace(1e-3, 20.0, 99)])  # that are tried, 0 being Poisson
+_DRIFT_PERSISTENCE = {"day": np.exp(-1 / 30), "week": np.exp(-7 / 30)}  # levels are taken to last for a month
 _CALENDAR_DAYS = 3 * 365  # beyond its own length for which a calendar of promotions is repeated
 
 
@@ -25,6 +26,8 @@ class FittedDemand:
     lift: np.ndarray  # factor of a promotion
     promoted: np.ndarray  # share of periods with a promotion
     dispersion: np.ndarray  # (variance - mean) / mean^2 at the level
+    shock: np.ndarray  # [W] standard deviation of a factor that the SKUs of a location share in each period
+    drift: float  # standard deviation of a factor that a SKU has in all locations, for about a month
     locations: tuple[str, ...]
     skus: tuple[str, ...]
 
@@ -75,6 +78,10 @@ def fit_demand(panel: DemandPanel, *, announced: int = 7) -> FittedDemand:
     or intermittent, whichever has the best Bayesian information criterion (Schwarz 1978, Annals of Statistics 6(2));
     this, and not the mean, is found from quantities rounded to whole units.
 
+    Two hidden factors (``CommonFactor``) account for what series have in common: shocks that the SKUs of a location
+    share in a period, and the drift of each SKU's level in all locations. Their variances are found by moments,
+    :func:`_common_variances`, and taken out of the dispersion of each series.
+
     The process is an ``Intermittent`` one over negative binomial sizes, which covers all three, with promotions known
     ``announced`` periods ahead. A series that was never available, or never sold, has level 0.
     """
@@ -82,6 +89,8 @@ def fit_demand(panel: DemandPanel, *, announced: int = 7) -> FittedDemand:
     level, profile, lift = _mean(table)
     factor = profile[:, None] * np.stack([np.ones_like(lift), lift])  # [D, 2, W, K]
     family, base = _choose_family(panel, table, level, factor)
+    mean, variance = np.asarray(base.mean(), float), np.asarray(base.variance(), float)
+    dispersion = np.maximum(variance - mean, 0.0) / np.maximum(mean, 1e-9) ** 2
 
     promoted = np.zeros(level.shape)
     modifiers: list[Any] = [Weekly(profile)] if panel.period == "day" else []  # type: ignore[arg-type]
@@ -93,13 +102,23 @@ def fit_demand(panel: DemandPanel, *, announced: int = 7) -> FittedDemand:
         modifiers.append(
             Promotion(calendar=calendar, lift=lift, start_day=panel.start_day, announced=announced)  # type: ignore[arg-type]
         )
+    shock, drift = _common_variances(panel, table, level, profile, lift)
+    if shock.any():
+        modifiers.append(CommonFactor(np.sqrt(shock)[:, None]))  # type: ignore[arg-type]
+    if drift:
+        deviation = np.full((1, len(panel.skus)), np.sqrt(drift))
+        modifiers.append(CommonFactor(deviation, _DRIFT_PERSISTENCE[panel.period]))  # type: ignore[arg-type]
+    common = ((1.0 + shock) * (1.0 + drift) - 1.0)[:, None]
+    own = np.asarray(base.size.dispersion)
+    # An intermittent series is scaled by how often it sells, so that its lots are as they were.
+    own = np.where(family == FAMILIES[2], own, np.maximum(own - common, 0.0) / (1.0 + common))
+    base = dataclasses.replace(base, size=NegativeBinomial(base.size.mean(), own))  # type: ignore[arg-type]
     process = Modulated(
         base=base,
         modifiers=tuple(modifiers),
         first_day=panel.start_day,  # type: ignore[arg-type]
         span=len(panel.dates),  # type: ignore[arg-type]
     )
-    mean, variance = np.asarray(base.mean(), float), np.asarray(base.variance(), float)
     return FittedDemand(
         process=process,
         family=family,
@@ -107,7 +126,9 @@ def fit_demand(panel: DemandPanel, *, announced: int = 7) -> FittedDemand:
         profile=np.broadcast_to(profile, (7, *level.shape)),
         lift=lift,
         promoted=promoted,
-        dispersion=np.maximum(variance - mean, 0.0) / np.maximum(mean, 1e-9) ** 2,
+        dispersion=dispersion,
+        shock=np.sqrt(shock),
+        drift=float(np.sqrt(drift)),
         locations=panel.locations,
         skus=panel.skus,
     )
@@ -193,6 +214,41 @@ def _ratio(observed: np.ndarray, expected: np.ndarray, noise: np.ndarray, poolin
         spread = max(0.0, (_divide((o - e) ** 2, v) - (v > 0)).sum() / max(_divide(e**2, v).sum(), 1e-9))
         ratio = ratio * (1.0 + _divide(spread * e * (o - e), spread * e**2 + v))
     return np.maximum(ratio, 1e-3)
+
+
+def _common_variances(
+    panel: DemandPanel, table: _Table, level: np.ndarray, profile: np.ndarray, lift: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Variances of two factors of mean 1: [W] of one that the series of a location share in a period, and of one that
+    a SKU has everywhere and that fades by ``_DRIFT_PERSISTENCE``.
+
+    By moments: the product of the errors of two observations has as its expected value the product of their means
+    times the covariance of what they have in common. The first is that of different series of a location in the same
+    period, the second that of a SKU one to four weeks apart. 0 where less than two standard errors are found.
+    """
+    promotion = np.zeros(panel.quantity.shape) if panel.promotion is None else panel.promotion
+    mean = np.where(table.counted, level * profile[_weekday(panel)] * (1.0 + (lift - 1.0) * promotion), 0.0)
+    error = np.where(table.counted, panel.quantity, 0.0) - mean
+
+    def variance(of_errors: np.ndarray, of_means: np.ndarray) -> np.ndarray:  # summed over the first axis
+        found = of_errors.sum(0)
+        return np.where(found > 2.0 * np.sqrt((of_errors**2).sum(0)), _divide(found, of_means.sum(0)), 0.0)
+
+    def pairs(x: np.ndarray) -> np.ndarray:  # of different series of a location, [T, W]
+        return x.sum(2) ** 2 - (x**2).sum(2)
+
+    week = 7 if panel.period == "day" else 1
+    lags = [lag for lag in range(week, 4 * week + 1) if lag < len(error)]
+
+    def lagged(x: np.ndarray, persistence: float) -> np.ndarray:  # by the earlier period, [T]
+        total = x.sum(1)
+        products = np.zeros(len(x))
+        for lag in lags:
+            products[:-lag] += persistence**lag * (total[:-lag] * total[lag:]).sum(1)
+        return products
+
+    drift = variance(lagged(error, 1.0), lagged(mean, _DRIFT_PERSISTENCE[panel.period]))
+    return variance(pairs(error), pairs(mean)), float(drift)
 
 
 def _choose_family(

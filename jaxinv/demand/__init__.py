@@ -12,10 +12,11 @@ from jaxinv.demand.distributions import (
     Poisson,
     UniformInteger,
 )
-from jaxinv.demand.modifiers import Modifier, Modulated, Promotion, Regime, Trend, Weekly, Yearly, shock
+from jaxinv.demand.modifiers import CommonFactor, Modifier, Modulated, Promotion, Regime, Trend, Weekly, Yearly, shock
 from jaxinv.demand.trace import Trace
 
 __all__ = [
+    "CommonFactor",
     "Demand",
     "DemandState",
     "Distribution",

@@ -10,6 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.scipy.special import ndtri
 
 from jaxinv import struct
 from jaxinv.demand.base import Demand, DemandState
@@ -187,6 +188,40 @@ def shock(probability: float, factor: Any, persistence: float = 0.0) -> Regime:
     factor = np.asarray(factor, np.float32)
     transition = np.array([[1 - probability, probability], [1 - persistence, persistence]])
     return Regime(transition=transition, factors=np.stack([np.ones_like(factor), factor]))  # type: ignore[arg-type]
+
+
+@struct.dataclass
+class CommonFactor(Modifier):
+    """What makes cells sell well or badly together: a factor of mean 1 and standard deviation ``deviation`` for all
+    cells along the axes on which that has length 1, so [W, 1] is a factor per location. Its distribution is nearly a
+    gamma one, by the cube of a normal variable (Wilson and Hilferty 1931, PNAS 17(12)). The normal variable follows
+    an autoregressive process with the weight ``persistence`` on the period before: 0 makes shocks of a single period,
+    a value near 1 levels that drift. Nobody knows the factor: 1 is expected of it."""
+
+    deviation: Array = struct.leaf(low=0.0)
+    persistence: Array = struct.leaf(0.0, low=0.0, high=1.0)
+
+    @property
+    def num_uniforms(self) -> int:
+        return self.deviation.size
+
+    num_initial_uniforms = num_uniforms
+
+    def init(self, u: Array) -> Array:
+        """The normal variable, in standard deviations."""
+        return ndtri(jnp.clip(u, 1e-6, 1.0 - 1e-6)).reshape(self.deviation.shape)
+
+    def advance(self, u: Array, memory: Array) -> Array:
+        return self.persistence * memory + jnp.sqrt(1.0 - self.persistence**2) * self.init(u)
+
+    def factor(self, memory: Array, day: Array) -> Array:
+        return jnp.maximum(1.0 - self.deviation**2 / 9.0 + self.deviation / 3.0 * memory, 0.0) ** 3
+
+    def expected(self, memory: Array, day: Array, ahead: Array | int) -> Array:
+        return self.long_run()
+
+    def long_run(self) -> Array:
+        return jnp.ones_like(self.deviation)
 
 
 @struct.dataclass

@@ -45,10 +45,9 @@ def accept(on_hand: Array, arriving: Array, volume: Array, capacity: Array) -> A
 def demand_within(forecast: Array, periods: Array) -> Array:
     """Demand [W, K] expected within the next ``periods`` [W, K], which may be fractional: the sum of ``forecast``
     [n, W, K], continued at its mean where it ends."""
-    begins = jnp.arange(forecast.shape[0], dtype=forecast.dtype).reshape((-1,) + (1,) * periods.ndim)
-    covered = jnp.clip(periods[None] - begins, 0.0, 1.0)
-    beyond = jnp.maximum(periods - forecast.shape[0], 0.0)
-    return jnp.sum(covered * forecast, 0) + beyond * jnp.mean(forecast, 0)
+    # Entry by entry: summing over the first axis of an array is several times slower on CPU.
+    covered = sum(jnp.clip(periods - begins, 0.0, 1.0) * demand for begins, demand in enumerate(forecast))
+    return covered + jnp.maximum(periods - len(forecast), 0.0) * (sum(forecast) / len(forecast))
 
 
 def ship_cheapest_first(supply: Array, need: Array, cost: Array, allowed: Array) -> Array:

@@ -431,10 +431,10 @@ class MultiWarehouse(core.Environment):
         """
         forecast = self.forecast(state, params)
         available = state.on_hand - state.backlog
-        # Entry l of a pipeline arrives in time for the demand of the period that begins l + 1 periods from now.
-        arrives = jnp.arange(1, self.pipeline_length + 1, dtype=jnp.float32)[:, None, None]
-        counted = jnp.clip(need[None] - arrives, 0.0, 1.0)
-        arriving = jnp.sum(counted * (state.orders + state.transfers), 0)
+        arriving = jnp.zeros(self.cells, jnp.float32)
+        # Entry i of a pipeline arrives in time for the demand of the period that begins i + 1 periods from now.
+        for i in range(self.pipeline_length):
+            arriving += jnp.clip(need - (i + 1.0), 0.0, 1.0) * (state.orders[i] + state.transfers[i])
         short = jnp.round(jnp.maximum(dynamics.demand_within(forecast, need) - available - arriving, 0.0))
         spare = jnp.floor(jnp.maximum(available - dynamics.demand_within(forecast, keep), 0.0))
         return jnp.where(short > 0, short, -spare)

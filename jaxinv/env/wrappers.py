@@ -162,22 +162,27 @@ class NetTransfers(ActionWrapper):
 class Steered(ActionWrapper):
     """Acting relative to a heuristic: in every period the action shifts the heuristic's parameters.
 
-    The action has the structure of ``policy``, a pytree policy for the wrapped environment, with a box [-1, 1] in
-    place of each parameter x, which becomes x + ``span`` (|x| + 1) a. At zero it is the heuristic itself, so learning
-    starts from its cost; small actions have small consequences, so exploring is cheap; and the policy learned is a
-    heuristic whose parameters depend on the state.
+    ``policy`` is a pytree policy for the wrapped environment and ``steered`` names the fields of it that are shifted.
+    The action is a dictionary of these fields with a box [-1, 1] in place of each parameter x, which becomes
+    x + ``span`` (|x| + 1) a. At zero it is the heuristic itself, so learning starts from its cost; small actions have
+    small consequences, so exploring is cheap; and the policy learned is a heuristic whose parameters depend on the
+    state. Steer what decides: every further parameter adds the noise of its exploration.
 
     A parameter of shape [W] or [W, K] is shifted per location or cell; give the policy parameters in the shapes in
     which they are to be shifted.
     """
 
-    policy: Any = None
+    policy: Any
+    steered: tuple[str, ...]
     span: float = 0.5
 
     def __post_init__(self):
+        parameters = sorted(name for name, value in vars(self.policy).items() if value is not None)
+        if not self.steered or not set(self.steered) <= set(parameters):
+            raise ValueError(f"Steered.steered must name some of {', '.join(parameters)}; got {self.steered}")
         # By value, as all environments compare, though the parameters are arrays.
         leaves, treedef = jax.tree.flatten(jax.tree.map(np.asarray, self.policy))
-        identity = self.env, self.span, treedef, tuple((x.shape, x.tobytes()) for x in leaves)
+        identity = self.env, self.steered, self.span, treedef, tuple((x.shape, x.tobytes()) for x in leaves)
         object.__setattr__(self, "_identity", identity)
 
     def __eq__(self, other: object) -> bool:
@@ -188,8 +193,12 @@ class Steered(ActionWrapper):
 
     def action_space(self, params: Any) -> spaces.Tree:
         one = np.float32(1)
-        return spaces.Tree(jax.tree.map(lambda x: spaces.Box(-one, one, np.shape(x)), self.policy))
+        return spaces.Tree(jax.tree.map(lambda x: spaces.Box(-one, one, np.shape(x)), self._parameters()))
 
     def decode(self, action: Any, state: Any, params: Any) -> Any:
-        shifted = jax.tree.map(lambda x, a: x + self.span * (jnp.abs(x) + 1.0) * a, self.policy, action)
-        return shifted(self.env, state, params, jax.random.key(0))  # heuristics are deterministic
+        shifted = jax.tree.map(lambda x, a: x + self.span * (jnp.abs(x) + 1.0) * a, self._parameters(), action)
+        policy = dataclasses.replace(self.policy, **shifted)
+        return policy(self.env, state, params, jax.random.key(0))  # heuristics are deterministic
+
+    def _parameters(self) -> dict[str, Any]:
+        return {name: getattr(self.policy, name) for name in self.steered}

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.flatten_util import ravel_pytree
 
 from jaxinv import struct
 from jaxinv.env.core import Policy
@@ -17,6 +18,8 @@ from jaxinv.evaluate import Paths, location_cost
 _MEAN_RATE, _STD_RATE = 0.8, 0.5
 # Standard deviations are kept above this part of what a stage began with.
 _STD_FLOOR = 0.02
+# Means of a stage's last iterations that are compared on all paths: one mean alone carries the noise of its few paths.
+_FINALISTS = 8
 
 
 @struct.dataclass
@@ -95,57 +98,54 @@ def cross_entropy(
     ``jax.tree_util.Partial``). ``mean`` is where the search starts. ``stages`` are pytrees of standard deviations, of
     the structure and shapes of ``mean``: each stage starts with its own, from the mean that the stage before it
     found, and leaves parameters alone whose standard deviation is 0. All candidates of an iteration meet the same
-    ``paths_per_iteration`` paths, drawn anew from ``paths`` for each; at the end the best of the stages' means and
-    the start is chosen on all paths.
+    ``paths_per_iteration`` of the ``paths``, which the iterations take in turn. At the end the means of each stage's
+    last iterations and the start are compared on all paths.
 
     ``separable`` says that locations share nothing. Each is then credited with its own cost for its own parameters,
     the leaves whose first axis is the locations, so that one candidate is a trial of every location.
     """
     locations = env.cells[0]
-    leaves, structure = jax.tree.flatten(mean)
+    start, unravel = ravel_pytree(mean)  # [P]
+    stds = jnp.stack([ravel_pytree(stage)[0] for stage in stages])  # [stages, P]
+    # The location that each parameter belongs to; number W stands for all locations together.
+    owner, _ = ravel_pytree(jax.tree.map(lambda leaf: _owner(leaf.shape, locations), mean))
     sampled = min(paths_per_iteration, paths.num_paths)
 
-    def candidates(key, mean, std):
-        keys = jax.tree.unflatten(structure, list(jax.random.split(key, len(leaves))))
-
-        def draw(key, mean, std):
-            noise = jax.random.normal(key, (population, *mean.shape)).at[0].set(0.0)  # the first one is the mean
-            return mean[None] + std[None] * noise
-
-        return jax.tree.map(draw, keys, mean, std)
+    def cost(parameters: Array, on: Paths) -> Array:
+        return mean_cost(build(unravel(parameters)), env, params, on, warmup)  # [W]
 
     def iterate(carry, inputs):
         mean, std, floor = carry
-        of_candidates, of_paths = jax.random.split(inputs)
-        trials = candidates(of_candidates, mean, std)
-        picked = jax.random.choice(of_paths, paths.num_paths, (sampled,), replace=False)
+        key, iteration = inputs
+        noise = jax.random.normal(key, (population, mean.size)).at[0].set(0.0)  # the first candidate is the mean
+        trials = mean[None] + std[None] * noise
+        picked = (iteration * sampled + jnp.arange(sampled)) % paths.num_paths
         on = jax.tree.map(lambda leaf: leaf[picked], paths)
-        costs = jax.vmap(lambda trial: mean_cost(build(trial), env, params, on, warmup))(trials)  # [population, W]
-        total = jnp.sum(costs, 1)
-        best = jnp.argsort(total)[:elite]
-        best_by_location = jnp.argsort(jnp.where(separable, costs, total[:, None]), 0)[:elite]
-
-        def elites(trials):
-            if trials.ndim > 1 and trials.shape[1] == locations:
-                index = best_by_location.reshape(elite, locations, *(1 for _ in trials.shape[2:]))
-                return jnp.take_along_axis(trials, index, 0)
-            return trials[best]
-
-        chosen = jax.tree.map(elites, trials)
-        mean = jax.tree.map(lambda old, new: old + _MEAN_RATE * (jnp.mean(new, 0) - old), mean, chosen)
-        std = jax.tree.map(lambda old, new: old + _STD_RATE * (jnp.std(new, 0) - old), std, chosen)
-        return (mean, jax.tree.map(jnp.maximum, std, floor), floor), total[0]
+        costs = jax.vmap(cost, in_axes=(0, None))(trials, on)  # [population, W]
+        total = jnp.sum(costs, 1, keepdims=True)
+        credited = jnp.concatenate([jnp.where(separable, costs, total), total], 1)  # [population, W + 1]
+        best = jnp.argsort(credited, 0)[:elite]
+        elites = jnp.take_along_axis(trials, best[:, owner], 0)  # [elite, P]
+        mean = mean + _MEAN_RATE * (jnp.mean(elites, 0) - mean)
+        std = std + _STD_RATE * (jnp.std(elites, 0) - std)
+        return (mean, jnp.maximum(std, floor), floor), (mean, total[0, 0])
 
     def run_stage(mean, inputs):
-        std, key = inputs
-        floor = jax.tree.map(lambda std: _STD_FLOOR * std, std)
-        (mean, _, _), history = jax.lax.scan(iterate, (mean, std, floor), jax.random.split(key, iterations))
-        return mean, (mean, history)
+        std, key, first = inputs
+        each = jax.random.split(key, iterations), first + jnp.arange(iterations)
+        (mean, _, _), (means, history) = jax.lax.scan(iterate, (mean, std, _STD_FLOOR * std), each)
+        return mean, (means[-_FINALISTS:], history)
 
-    stds = jax.tree.map(lambda *std: jnp.stack(std), *stages)
-    _, (found, history) = jax.lax.scan(run_stage, mean, (stds, jax.random.split(key, len(stages))))
-    finalists = jax.tree.map(lambda start, found: jnp.concatenate([start[None], found]), mean, found)
-    costs = jax.lax.map(lambda trial: jnp.sum(mean_cost(build(trial), env, params, paths, warmup)), finalists)
+    begins = jnp.arange(len(stages)) * iterations
+    _, (found, history) = jax.lax.scan(run_stage, start, (stds, jax.random.split(key, len(stages)), begins))
+    finalists = jnp.concatenate([start[None], found.reshape(-1, start.size)])
+    costs = jax.lax.map(lambda finalist: jnp.sum(cost(finalist, paths)), finalists)
     best = jnp.argmin(costs)
-    policy = build(jax.tree.map(lambda leaf: leaf[best], finalists))
-    return SearchResult(policy=policy, cost=costs[best], history=history.reshape(-1))
+    return SearchResult(policy=build(unravel(finalists[best])), cost=costs[best], history=history.reshape(-1))
+
+
+def _owner(shape: tuple[int, ...], locations: int) -> Array:
+    """The location of every entry of a parameter, its index on a first axis of the locations; else ``locations``."""
+    if shape[:1] != (locations,):
+        return jnp.full(shape, locations)
+    return jnp.broadcast_to(jnp.arange(locations).reshape(-1, *(1 for _ in shape[1:])), shape)

@@ -96,8 +96,8 @@ def tune(
     demand on the paths. It runs twice ``iterations``: over factors that the cells of a location share, which decides
     between regimes (many small deliveries or few large ones), then over those of every cell. ``following`` lets
     levels follow the demand expected; ``rebalancing`` tunes the rule that moves stock between locations, too. Where
-    nothing couples the locations, each is credited with its own cost. ``history`` is noisy: each iteration draws its
-    own paths.
+    nothing couples the locations, each is credited with its own cost. ``history`` is noisy: each iteration meets
+    other paths.
     """
     following = following and not issubclass(kind, ForecastBaseStock)  # which does so by itself
     rebalancing = rebalancing and env.transfers

@@ -154,6 +154,7 @@ def test_initial_policy_acts_on_states_and_on_observations_alike(key):
     [
         ({"num_epochs": 0}, "num_epochs must be at least 1"),
         ({"num_minibatches": 3}, "num_envs must be a multiple of num_minibatches = 3, got 256"),
+        ({"branches": 3}, "num_envs must be a multiple of branches = 3, got 256"),
         ({"burn_in": -1}, "burn_in must be at least 0"),
         ({"discount": 1.5}, "discount must be <= 1"),
         ({"target_kl": 0.0}, "target_kl must be > 0"),
@@ -195,3 +196,31 @@ def test_local_values_learn(key):
     assert state.average_reward.shape == (2,)
     assert all(np.isfinite(value).all() for value in metrics.values())
     np.testing.assert_allclose(metrics["average_reward"][0], metrics["reward"][0], rtol=1e-4)  # first: the plain mean
+
+
+def test_branches_share_start_and_demand_but_not_actions(key):
+    env = MultiWarehouse(num_warehouses=2, num_skus=1, max_lead_time=1, transfers=False)
+    params = env.default_params()
+    algo = PPO(
+        env=OrderUpTo(env), network=MLP(hidden=(8,)), num_envs=8, num_steps=3, branches=4, num_minibatches=1,
+        num_updates=2,
+    )  # fmt: skip
+    state, _ = run(lambda key: algo.update(algo.init(key, params), params), key)
+    demand = state.env_state.exo.mean.reshape(2, 4, -1)  # moving mean of what was demanded
+    np.testing.assert_array_equal(demand, demand[:, :1].repeat(4, 1))
+    assert not np.array_equal(demand[0], demand[1])
+    stock = state.env_state.on_hand.reshape(2, 4, -1)
+    assert len(np.unique(stock[0], axis=0)) == 4
+    np.testing.assert_array_equal(state.env_state.time.reshape(2, 4), state.env_state.time[::4, None].repeat(4, 1))
+
+
+def test_advantages_are_counted_from_the_other_branches(key):
+    algo = learner(branches=4)
+    advantage = jax.random.normal(key, (3, 8, 2))
+    against = algo._against_branches(advantage)
+    for branch in range(4):
+        others = [b for b in range(4) if b != branch]
+        np.testing.assert_allclose(
+            against[:, branch], advantage[:, branch] - advantage[:, others].mean(1), rtol=1e-5, atol=1e-6
+        )
+    np.testing.assert_allclose(learner()._against_branches(advantage), advantage)

@@ -9,7 +9,7 @@ import pytest
 
 from jaxinv.data import DemandPanel, fit_demand, load_panel
 from jaxinv.data.fit import FAMILIES
-from jaxinv.demand import DemandState, Weekly
+from jaxinv.demand import DemandState, Promotion, Weekly
 
 DAYS = 728
 PROFILE = np.array([0.7, 0.8, 0.8, 0.9, 1.1, 1.5, 1.2])
@@ -31,6 +31,11 @@ def simulated(level, *, profile=PROFILE, lift=1.0, days=DAYS, dispersion=0.0, pr
     quantity = np.where(lots, (1 + counts) * (rng.random(shape) < probability * factor), counts)
     skus = [f"sku {k}" for k in range(shape[2])]
     return DemandPanel(quantity, MONDAY + np.arange(days), ("x", "y", "z"), skus, promotion=promotion)
+
+
+def on(process, day):
+    """The state of a process on a day, hidden factors in the middle."""
+    return dataclasses.replace(process.init(jnp.full(process.num_initial_uniforms, 0.5)), day=jnp.int32(day))
 
 
 def test_finds_level_profile_and_lift_again():
@@ -66,6 +71,45 @@ def test_tells_the_families_apart():
     # 728 x 0.2 occasions: a standard error of 7 %, of the lots (mean 4 and 8) 6 %.
     np.testing.assert_allclose(base.probability[:, 3:], np.tile([0.2, 0.25], (3, 1)), rtol=0.28)
     np.testing.assert_allclose(1 + base.size.mean_demand[:, 3:], np.tile([4.0, 8.0], (3, 1)), rtol=0.25)
+
+
+def test_finds_the_shock_that_a_location_shares():
+    """Mean 10 with a shared gamma factor of variance 0.25 in the second location: three series have 3 x 728
+    products of pairs, whose spread (seen over seeds) is below a fifth of the variance."""
+    quiet = simulated(np.full(3, 10.0), dispersion=0.3)
+    rng = np.random.default_rng(1)
+    factor = np.ones((DAYS, 3, 1))
+    factor[:, 1, 0] = rng.gamma(4.0, 0.25, DAYS)
+    mean = 10.0 * PROFILE[np.arange(DAYS) % 7][:, None, None]
+    shaken = dataclasses.replace(
+        quiet, quantity=rng.poisson(mean * factor * rng.gamma(1 / 0.3, 0.3, quiet.quantity.shape)).astype(np.float32)
+    )
+    assert (fit_demand(quiet).shock < 0.1).all()
+    fit = fit_demand(shaken)
+    np.testing.assert_allclose(fit.shock[1] ** 2, 0.25, rtol=0.4)
+    assert (fit.shock[[0, 2]] < 0.1).all()
+    # What a series is dispersed by in all, (1 + 0.3) (1 + 0.25) - 1 in the second location, and what is left as its own.
+    np.testing.assert_allclose(fit.dispersion[1], 0.625, rtol=0.3)
+    np.testing.assert_allclose(fit.process.base.size.dispersion, 0.3, rtol=0.5)
+
+
+def test_finds_the_drift_of_a_level():
+    """A SKU's level follows an autoregressive factor with the persistence that the fit assumes and a standard
+    deviation of 0.3 (of the logarithm). Two years hold a dozen independent months of each of six SKUs, so that the
+    variance is found to within half of it (a standard error of about sqrt(2 / 70), 17 %)."""
+    rng, skus = np.random.default_rng(2), 6
+    log = np.zeros((DAYS, 1, skus))
+    log[0] = rng.standard_normal((1, skus))
+    for day in range(1, DAYS):
+        weight = np.exp(-1 / 30)
+        log[day] = weight * log[day - 1] + np.sqrt(1 - weight**2) * rng.standard_normal((1, skus))
+    panel = simulated(np.full(skus, 10.0))
+    mean = 10.0 * PROFILE[np.arange(DAYS) % 7][:, None, None] * np.exp(0.3 * log - 0.045)
+    drifting = dataclasses.replace(panel, quantity=rng.poisson(mean, panel.quantity.shape).astype(np.float32))
+    assert fit_demand(panel).drift < 0.05
+    fit = fit_demand(drifting)
+    np.testing.assert_allclose(fit.drift**2, np.expm1(0.09), rtol=0.5)
+    assert (fit.shock < 0.1).all()
 
 
 def test_thin_series_borrow_the_profile_of_the_others():
@@ -124,32 +168,36 @@ def test_the_forecast_is_the_mean_of_the_process(journey):
     before, _, fit = journey
     expected = fit.expected(before.between(end="2017-03-01"))
     days = before.start_day + jnp.arange(len(expected))
-    memory = ((), ())
-    mean = jax.vmap(lambda day: fit.process.mean(DemandState(day=day, memory=memory)))(days)
+    mean = jax.vmap(lambda day: fit.process.mean(on(fit.process, day)))(days)
     np.testing.assert_allclose(mean, expected, rtol=1e-5)  # float32
 
 
 def test_the_process_resembles_the_panel(journey):
     before, _, fit = journey
-    demand, _ = jax.jit(fit.process.sample, static_argnums=1)(jax.random.key(0), 4 * len(before.dates))
-    demand = np.asarray(demand)
+    keys = jax.random.split(jax.random.key(0), 16)
+    demand, _ = jax.jit(jax.vmap(lambda key: fit.process.sample(key, len(before.dates))))(keys)
+    demand = np.asarray(demand).reshape(-1, *before.quantity.shape[1:])
     real = before.quantity
     # Means by their standard errors, from the variances of both.
     error = np.sqrt(real.var(0) / len(real) + demand.var(0) / len(demand))
     assert (np.abs(demand.mean(0) - real.mean(0)) < 4 * error).all()
     np.testing.assert_allclose(np.median(demand.var(0) / real.var(0)), 1.0, atol=0.2)
     np.testing.assert_allclose((demand == 0).mean(), (real == 0).mean(), atol=0.03)
+    # SKUs of a store sell well or badly together: the variance of its total, over what it would be otherwise.
+    together = [x.sum(2).var(0) / x.var(0).sum(1) for x in (demand, real)]
+    np.testing.assert_allclose(*together, rtol=0.25)
+    assert (together[1] > 1.7).all()
 
 
 def test_promotions_are_known_as_far_as_announced_and_go_on(journey):
     before, _, fit = journey
     length, whole = len(before.dates), len(before.dates) // 7 * 7
-    state = DemandState(day=jnp.int32(before.start_day), memory=((), ()))
+    state = on(fit.process, before.start_day)
     for ahead in (0, 5, 6):
         known = before.promotion[ahead] if ahead <= 5 else np.zeros_like(before.promotion[0])
         np.testing.assert_array_equal(fit.process.promotion(state, ahead), known)
     # Episodes that start on the last day see the calendar repeated from its beginning, on the same weekdays.
-    again = DemandState(day=jnp.int32(before.start_day + whole + 30), memory=((), ()))
+    again = on(fit.process, before.start_day + whole + 30)
     assert whole + 30 > length
     np.testing.assert_array_equal(fit.process.promotion(again), before.promotion[30])
 
@@ -195,7 +243,7 @@ def test_weeks():
     # 4.5 standard errors of 104 weeks of 21 and 56 units.
     np.testing.assert_allclose(fit.level, np.tile([21.0, 56.0], (3, 1)), rtol=0.12)
     np.testing.assert_allclose(fit.lift, 2.0, rtol=0.15)
-    mean = fit.process.mean(DemandState(day=jnp.int32(panel.start_day), memory=((),)))
+    mean = fit.process.mean(on(fit.process, panel.start_day))
     np.testing.assert_allclose(mean, fit.expected(panel)[0], rtol=1e-5)
 
 
@@ -203,7 +251,7 @@ def test_online_retail():
     panel = load_panel("online_retail").select(skus=list(range(20)))
     fit = fit_demand(panel)
     assert (fit.profile[5] == 0).all()  # Saturdays
-    assert fit.process.modifiers[1:] == ()  # no promotions
+    assert not any(isinstance(modifier, Promotion) for modifier in fit.process.modifiers)
     demand, states = jax.jit(fit.process.sample, static_argnums=1)(jax.random.key(0), 2800)
     demand = np.asarray(demand)[np.asarray(states.day) % 7 != 5]
     real = np.where(panel.available, panel.quantity, np.nan)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxinv.demand import (
+    CommonFactor,
     DemandState,
     Empirical,
     Gamma,
@@ -272,3 +273,34 @@ def test_factors_of_more_cells_than_the_base_are_refused():
 def test_bad_input_is_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_common_factor_moves_the_cells_of_a_location_together(key):
+    """Mean 1 and variance 0.25 of a gamma variable, whose skewness is 1 and kurtosis 4.5: standard errors of 20,000 draws
+    are 0.4 %, 1.3 % and, of the third moment, 5 %."""
+    shocked = Modulated(Poisson(np.full((2, 2), 1e4)), (CommonFactor(np.array([[0.5], [0.0]])),))
+    demand, state = shocked.sample(key, 20000)
+    first, calm = demand[:, 0] / 1e4, demand[:, 1] / 1e4
+    np.testing.assert_allclose(first.mean(0), 1.0, atol=0.016)
+    np.testing.assert_allclose(first.var(0), 0.25, rtol=0.055)
+    np.testing.assert_allclose(((first[:, 0] - 1) ** 3).mean() / 0.25**1.5, 1.0, atol=0.22)
+    assert np.corrcoef(first.T)[0, 1] > 0.99
+    np.testing.assert_allclose(calm.var(0), 1e-4, rtol=0.05)
+    assert abs(np.corrcoef(first[1:, 0], first[:-1, 0])[0, 1]) < 0.03  # four standard errors
+    # Nobody knows it beforehand.
+    np.testing.assert_allclose(shocked.mean(jax.tree.map(lambda x: x[0], state)), 1e4)
+    np.testing.assert_allclose(shocked.mean(), 1e4)
+
+
+def test_a_persistent_common_factor_drifts(key):
+    """The correlation over n periods is persistence^n (of the normal variable behind it); with 0.9 and 20,000 periods, about 1,000
+    independent ones, its standard error is below 0.02."""
+    drifting = Modulated(Poisson(np.full((2, 2), 1e5)), (CommonFactor(np.array([[0.2, 0.1]]), 0.9),))
+    demand, _ = drifting.sample(key, 20000)
+    factor = np.asarray(demand) / 1e5
+    np.testing.assert_allclose(factor[:, 0].std(0), [0.2, 0.1], rtol=0.1)
+    for lag in (1, 5):
+        for sku in (0, 1):
+            correlation = np.corrcoef(factor[lag:, 0, sku], factor[:-lag, 1, sku])[0, 1]  # of two locations
+            assert abs(correlation - 0.9**lag) < 0.08
+    assert abs(np.corrcoef(factor[:, 0].T)[0, 1]) < 0.15

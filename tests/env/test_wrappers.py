@@ -82,16 +82,17 @@ def steered():
         reorder=jnp.full(ENV.cells, 18.0), can_order=jnp.full(ENV.cells, 20.0), up_to=jnp.full(ENV.cells, 25.0),
         rebalancing=Rebalancing(need=jnp.full(ENV.cells, 2.0), keep=jnp.full(ENV.cells, 3.0)),
     )  # fmt: skip
-    return policy, Steered(ENV, policy)
+    return policy, Steered(ENV, policy, ("up_to", "rebalancing"))
 
 
 def test_a_steered_heuristic_at_zero_is_the_heuristic(start, key):
     params, state = start
     policy, wrapped = steered()
-    zero = jax.tree.map(jnp.zeros_like, policy)
+    zero = {"up_to": jnp.zeros(ENV.cells), "rebalancing": jax.tree.map(jnp.zeros_like, policy.rebalancing)}
+    assert wrapped.action_space(params).contains(zero)
     own, by_wrapper = policy(ENV, state, params, key), wrapped.native_action(zero, state, params)
     jax.tree.map(np.testing.assert_array_equal, own, by_wrapper)
-    more = wrapped.native_action(zero.replace(up_to=jnp.ones(ENV.cells)), state, params)
+    more = wrapped.native_action(zero | {"up_to": jnp.ones(ENV.cells)}, state, params)
     ordered = own.orders > 0
     assert ordered.any()
     np.testing.assert_allclose((more.orders - own.orders)[ordered], 0.5 * 26.0)  # span (|x| + 1)
@@ -101,9 +102,17 @@ def test_steered_environments_compare_by_value():
     (_, a), (policy, b) = steered(), steered()
     assert a == b
     assert hash(a) == hash(b)
-    assert a != Steered(ENV, policy.replace(up_to=policy.up_to + 1))
+    assert a != Steered(ENV, policy.replace(up_to=policy.up_to + 1), a.steered)
+    assert a != Steered(ENV, policy, ("up_to",))
     for twin in (copy.deepcopy(a), pickle.loads(pickle.dumps(a))):
         assert twin == a
+
+
+@pytest.mark.parametrize("names", [(), ("level",), ("up_to", "following")])
+def test_only_parameters_can_be_steered(names):
+    policy, _ = steered()
+    with pytest.raises(ValueError, match=r"Steered.steered must name some of .*up_to"):
+        Steered(ENV, policy, names)
 
 
 def test_wrapped_environments_keep_the_protocol():

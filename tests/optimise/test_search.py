@@ -47,7 +47,7 @@ def test_cross_entropy_finds_the_best_from_far_away(lost_sales):
     spread = CappedBaseStock(level=8.0, cap=8.0)
     found = cross_entropy(
         jax.tree_util.Partial(_itself), start, [spread], env, params, paths, jax.random.key(1), warmup=WARMUP,
-        population=64, elite=8,
+        population=64, elite=8, paths_per_iteration=16,
     )  # fmt: skip
     assert (round(float(found.policy.level)), round(float(found.policy.cap))) == (26, 5)
     assert found.history.shape == (20,)
