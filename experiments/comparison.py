@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any
@@ -42,22 +43,11 @@ def run(config: Any) -> dict:
 
     def tuned(name: str) -> Any:
         search = {key: getattr(config.search, key) for key in ("population", "elite", "iterations")}
-        return jax.block_until_ready(
-            tune(
-                HEURISTICS[name],
-                env,
-                simulated,
-                paths,
-                tuning,
-                following=True,
-                rebalancing=True,
-                warmup=_WARMUP,
-                **search,
-            )  # fmt: skip
-        )
+        options = {"following": True, "rebalancing": True, "warmup": _WARMUP} | search
+        return jax.block_until_ready(tune(HEURISTICS[name], env, simulated, paths, tuning, **options))
 
-    with console.status("tuning heuristics"), ThreadPoolExecutor(2) as pool:  # two compile at a time
-        found = dict(zip(HEURISTICS, pool.map(tuned, HEURISTICS), strict=True))
+    with console.status("tuning heuristics"):
+        found = dict(zip(HEURISTICS, _two_at_a_time(tuned, HEURISTICS), strict=True))
     heuristics = {name: result.policy for name, result in found.items()}
     tuning_seconds = time.perf_counter() - started
 
@@ -86,10 +76,15 @@ def run(config: Any) -> dict:
     # Judged on the held-out dates' real demand, after a warm-up on the days before them.
     days = config.env.warmup_days + config.env.test_days
     real = _from_many_stocks(sample_paths(env, problem.test_params, validation, _STARTS, days), validation)
-    judged = {
-        n: evaluate(p, e, problem.test_params, real, warmup=config.env.warmup_days) for n, (p, e) in policies.items()
-    }
-    fitted = {n: evaluate(p, e, simulated, common, warmup=_WARMUP) for n, (p, e) in policies.items()}
+
+    def judge(name: str) -> tuple[Any, float]:
+        policy, of = policies[name]
+        held_out = evaluate(policy, of, problem.test_params, real, warmup=config.env.warmup_days)
+        return held_out, float(evaluate(policy, of, simulated, common, warmup=_WARMUP).cost_mean)
+
+    with console.status("judging"):
+        evaluations = dict(zip(policies, _two_at_a_time(judge, policies), strict=True))
+    judged = {name: held_out for name, (held_out, _) in evaluations.items()}
     best = min(heuristics, key=lambda name: float(judged[name].cost_mean))
 
     def summary(name: str) -> dict:
@@ -105,7 +100,7 @@ def run(config: Any) -> dict:
             "waste": float(evaluation.waste),
             "cost_by_cause": {cause: float(value) for cause, value in evaluation.cost_by_cause.items()},
             "difference_to_best_heuristic": {"mean": float(difference.mean), "ci95": difference.ci95.tolist()},
-            "cost_mean_fitted_demand": float(fitted[name].cost_mean),
+            "cost_mean_fitted_demand": evaluations[name][1],
         }
 
     result = {
@@ -136,6 +131,12 @@ def run(config: Any) -> dict:
         highlight=False,
     )
     return result
+
+
+def _two_at_a_time(function: Callable, arguments: Iterable) -> list:
+    """``map``, with two programs being compiled at a time: the compiler uses one core."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(function, arguments))
 
 
 def _from_many_stocks(paths: Any, key: Any) -> Any:

@@ -88,7 +88,7 @@ def test_finds_the_shock_that_a_location_shares():
     fit = fit_demand(shaken)
     np.testing.assert_allclose(fit.shock[1] ** 2, 0.25, rtol=0.4)
     assert (fit.shock[[0, 2]] < 0.1).all()
-    # What a series is dispersed by in all, (1 + 0.3) (1 + 0.25) - 1 in the second location, and what is left as its own.
+    # The dispersion of a series, (1 + 0.3) (1 + 0.25) - 1 in the second location, and what is left as its own.
     np.testing.assert_allclose(fit.dispersion[1], 0.625, rtol=0.3)
     np.testing.assert_allclose(fit.process.base.size.dispersion, 0.3, rtol=0.5)
 

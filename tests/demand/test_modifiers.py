@@ -276,8 +276,8 @@ def test_bad_input_is_named(make, message):
 
 
 def test_a_common_factor_moves_the_cells_of_a_location_together(key):
-    """Mean 1 and variance 0.25 of a gamma variable, whose skewness is 1 and kurtosis 4.5: standard errors of 20,000 draws
-    are 0.4 %, 1.3 % and, of the third moment, 5 %."""
+    """Mean 1 and variance 0.25 of a gamma variable, whose skewness is 1 and kurtosis 4.5: standard errors of 20,000
+    draws are 0.4 %, 1.3 % and, of the third moment, 5 %."""
     shocked = Modulated(Poisson(np.full((2, 2), 1e4)), (CommonFactor(np.array([[0.5], [0.0]])),))
     demand, state = shocked.sample(key, 20000)
     first, calm = demand[:, 0] / 1e4, demand[:, 1] / 1e4
@@ -293,8 +293,8 @@ def test_a_common_factor_moves_the_cells_of_a_location_together(key):
 
 
 def test_a_persistent_common_factor_drifts(key):
-    """The correlation over n periods is persistence^n (of the normal variable behind it); with 0.9 and 20,000 periods, about 1,000
-    independent ones, its standard error is below 0.02."""
+    """The correlation over n periods is persistence^n (of the normal variable behind it); with 0.9 and 20,000 periods,
+    about 1,000 independent ones, its standard error is below 0.02."""
     drifting = Modulated(Poisson(np.full((2, 2), 1e5)), (CommonFactor(np.array([[0.2, 0.1]]), 0.9),))
     demand, _ = drifting.sample(key, 20000)
     factor = np.asarray(demand) / 1e5
