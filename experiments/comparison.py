@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -19,14 +20,16 @@ from jaxinv.agents import PPO
 from jaxinv.agents.networks import CellNetwork
 from jaxinv.data import PANELS, load_panel, read_sales
 from jaxinv.env.wrappers import Steered
-from jaxinv.evaluate import evaluate, moving_block_bootstrap, sample_paths
+from jaxinv.evaluate import Evaluation, evaluate, moving_block_bootstrap, sample_paths
 from jaxinv.optimise import hindsight_bound, tune
 from jaxinv.policies import HEURISTICS
 from jaxinv.train import compiled, fit
 
+# Heuristics the learner may act relative to, and what it shifts of them: small shifts have small consequences.
+_STEERABLE = {"joint_quantity": ("level", "quantity"), "can_order": ("reorder", "up_to")}
 _STARTS = 32  # replays of the held-out dates, each from stocks of its own: when deliveries fall is luck
 _WARMUP = 30  # periods of simulated paths that are not counted
-_VALIDATION = (64, 120)  # paths of fitted demand, and their periods, that the best state of training is chosen by
+_PERIODS = 120  # of simulated paths
 
 
 def run(config: Any) -> dict:
@@ -36,10 +39,11 @@ def run(config: Any) -> dict:
     panel = load_panel(config.demand) if config.demand in PANELS else read_sales(config.demand, config.columns or None)
     problem = retail.build(panel, config.env)
     env, simulated = problem.env, problem.train_params
-    tuning, validation, training, bootstrap = jax.random.split(jax.random.key(config.seed), 4)
+    tuning, training, starts, bootstrap = jax.random.split(jax.random.key(config.seed), 4)
 
-    # Heuristics and learner see fitted demand only.
-    paths = sample_paths(env, simulated, tuning, config.search.paths, _VALIDATION[1])
+    # Heuristics and learner see fitted demand only: the paths that heuristics are tuned on, and that the best state of
+    # training is chosen by.
+    paths = sample_paths(env, simulated, tuning, config.search.paths, _PERIODS)
 
     def tuned(name: str) -> Any:
         search = {key: getattr(config.search, key) for key in ("population", "elite", "iterations")}
@@ -51,46 +55,49 @@ def run(config: Any) -> dict:
     heuristics = {name: result.policy for name, result in found.items()}
     tuning_seconds = time.perf_counter() - started
 
-    # The learner acts relative to (Q, S): small shifts of its parameters have small consequences.
-    base = heuristics["joint_quantity"]
-    thresholds = jax.tree.map(lambda x: jnp.broadcast_to(x, env.cells), base.rebalancing)
-    learning_env = Steered(env, base.replace(rebalancing=thresholds), ("level", "quantity", "rebalancing"))
+    # The learner acts relative to the better of the heuristics that it can steer.
+    name = min(_STEERABLE, key=lambda name: float(found[name].cost))
+    base, steered = heuristics[name], _STEERABLE[name]
+    if env.transfers:
+        thresholds = jax.tree.map(lambda x: jnp.broadcast_to(x, env.cells), base.rebalancing)
+        base, steered = base.replace(rebalancing=thresholds), (*steered, "rebalancing")
+    learning_env = Steered(env, base, steered)
     learner = _learner(config.ppo, learning_env)
-    common = sample_paths(env, simulated, validation, *_VALIDATION)
     score, _ = compiled(
         lambda policy, params, paths: evaluate(policy, learning_env, params, paths, warmup=_WARMUP).cost_mean,
         jax.eval_shape(lambda: learner.policy(learner.init(training, simulated))),
         simulated,
-        common,
+        paths,
     )  # fmt: skip
     trained = fit(
         learner, simulated, training, num_seeds=config.num_seeds, directory=config.out / "training",
-        resume=config.resume, chunk=20, evaluate=lambda policy: score(policy, simulated, common),
+        resume=config.resume, chunk=40, evaluate=lambda policy: score(policy, simulated, paths),
     )  # fmt: skip
     state = trained.best_state
     if config.num_seeds > 1:
         best_seed = int(np.argmin(trained.best_score))
         state = jax.tree.map(lambda x: x[best_seed], state)
     policies = {"ppo": (learner.policy(state), learning_env)} | {n: (h, env) for n, h in heuristics.items()}
+    fitted = {"ppo": float(np.min(trained.best_score))} | {n: float(result.cost) for n, result in found.items()}
 
     # Judged on the held-out dates' real demand, after a warm-up on the days before them.
     days = config.env.warmup_days + config.env.test_days
-    real = _from_many_stocks(sample_paths(env, problem.test_params, validation, _STARTS, days), validation)
+    real = _from_many_stocks(sample_paths(env, problem.test_params, starts, _STARTS, days), starts)
 
-    def judge(name: str) -> tuple[Any, float]:
+    def judge(name: str) -> Evaluation:
         policy, of = policies[name]
-        held_out = evaluate(policy, of, problem.test_params, real, warmup=config.env.warmup_days)
-        return held_out, float(evaluate(policy, of, simulated, common, warmup=_WARMUP).cost_mean)
+        return evaluate(policy, of, problem.test_params, real, warmup=config.env.warmup_days)
 
     with console.status("judging"):
-        evaluations = dict(zip(policies, _two_at_a_time(judge, policies), strict=True))
-    judged = {name: held_out for name, (held_out, _) in evaluations.items()}
+        judged = dict(zip(policies, _two_at_a_time(judge, policies), strict=True))
     best = min(heuristics, key=lambda name: float(judged[name].cost_mean))
 
     def summary(name: str) -> dict:
         evaluation = judged[name]
-        cost = moving_block_bootstrap(jnp.mean(evaluation.cost, 0), bootstrap)
-        difference = moving_block_bootstrap(jnp.mean(evaluation.cost - judged[best].cost, 0), bootstrap)
+        # Stores that live on each other's stock are one observation: dates are resampled, with all stores of a date.
+        interval = partial(moving_block_bootstrap, key=bootstrap, locations=False)
+        cost = interval(jnp.mean(evaluation.cost, 0))
+        difference = interval(jnp.mean(evaluation.cost - judged[best].cost, 0))
         return {
             "cost_mean": float(evaluation.cost_mean),
             "cost_ci95": cost.ci95.tolist(),
@@ -100,7 +107,7 @@ def run(config: Any) -> dict:
             "waste": float(evaluation.waste),
             "cost_by_cause": {cause: float(value) for cause, value in evaluation.cost_by_cause.items()},
             "difference_to_best_heuristic": {"mean": float(difference.mean), "ci95": difference.ci95.tolist()},
-            "cost_mean_fitted_demand": evaluations[name][1],
+            "cost_mean_fitted_demand": fitted[name],
         }
 
     result = {

@@ -18,9 +18,9 @@ from experiments.retail import RetailConfig
 class PPOConfig:
     """Of ``jaxinv.agents.PPO`` where not explained; hyper-parameters are the same for every instance."""
 
-    num_updates: int = 320
+    num_updates: int = 420
     num_envs: int = 128
-    num_steps: int = 32
+    num_steps: int = 16
     num_epochs: int = 4
     num_minibatches: int = 4
     learning_rate: float = 3e-3
@@ -45,7 +45,7 @@ class SearchConfig:
     elite: int = 16
     iterations: int = 20
     paths: int = 128
-    """demand paths that candidates are compared on"""
+    """demand paths that candidates are compared on, and that the best state of PPO is chosen by"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +78,7 @@ PRESETS = {
     "large": Config(
         preset="large",
         env=RetailConfig(stores=8, skus=20),
-        ppo=PPOConfig(num_updates=2000, num_envs=512, hidden=(64, 64)),
+        ppo=PPOConfig(num_updates=4000, num_envs=512, hidden=(64, 64)),
         search=SearchConfig(paths=256),
     ),
 }

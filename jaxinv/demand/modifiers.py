@@ -205,7 +205,9 @@ class CommonFactor(Modifier):
     def num_uniforms(self) -> int:
         return self.deviation.size
 
-    num_initial_uniforms = num_uniforms
+    @property
+    def num_initial_uniforms(self) -> int:
+        return self.deviation.size
 
     def init(self, u: Array) -> Array:
         """The normal variable, in standard deviations."""
