@@ -20,7 +20,7 @@ class Config:
     penalties: tuple[int, ...] = (4, 19)
     lead_times: tuple[int, ...] = (2, 4)
     num_seeds: int = 5
-    num_updates: int = 1000
+    num_updates: int = 500
     """iterations of 256 environments by 32 periods"""
     num_paths: int = 1024
     """simulated paths that a policy is judged on, of 4,000 periods each"""
@@ -59,6 +59,7 @@ def run(config: Config) -> list[dict]:
                 learning_rate=3e-3,  # type: ignore[arg-type]
                 gae_lambda=0.9,  # type: ignore[arg-type]
                 entropy_coef=0.03,  # type: ignore[arg-type]
+                branches=8,
             )
             trained = fit(learner, params, jax.random.key(0), num_seeds=config.num_seeds, chunk=50, progress=False)
             paths = sample_paths(env, params, jax.random.key(1), config.num_paths, 4100)

@@ -18,7 +18,7 @@ from experiments.retail import RetailConfig
 class PPOConfig:
     """Of ``jaxinv.agents.PPO`` where not explained; hyper-parameters are the same for every instance."""
 
-    num_updates: int = 420
+    num_updates: int = 360
     num_envs: int = 128
     num_steps: int = 16
     num_epochs: int = 4
