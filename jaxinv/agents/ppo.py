@@ -17,6 +17,8 @@ from jaxinv.agents.policy import NetworkPolicy
 from jaxinv.env.core import Environment, Ledger
 from jaxinv.evaluate import location_cost
 
+_CPU_SAMPLES = 4096  # that a gradient is computed of at a time on CPU: of more, activations do not stay in the cache
+
 
 @struct.dataclass(kw_only=True)
 class PPOState:
@@ -292,12 +294,17 @@ class PPO(struct.Typed):
         remaining = jnp.maximum(self.num_updates - state.updates, 0) / self.num_updates if self.anneal else 1.0
         entropy_coef = self.entropy_coef * remaining
         optimiser = self._optimiser(self.learning_rate * remaining)
-        gradient = jax.value_and_grad(self._loss, has_aux=True)
+        gradient = jax.grad(self._loss, has_aux=True)
 
         def minibatch(carry, environments):
             params, opt_state, stopped = carry
-            part = jax.tree.map(lambda x: x[environments].reshape(-1, *x.shape[2:]), batch)
-            (_, metrics), grads = gradient(params, part, state.action_space, entropy_coef)
+
+            def of_chunk(environments):
+                part = jax.tree.map(lambda x: x[environments].reshape(-1, *x.shape[2:]), batch)
+                return gradient(params, part, state.action_space, entropy_coef)
+
+            chunks = environments.reshape(self._chunks(batch.log_prob.shape[1]), -1)
+            grads, metrics = jax.tree.map(lambda x: jnp.mean(x, 0), jax.lax.map(of_chunk, chunks))
             stopped |= metrics["kl"] > self.target_kl
             updates, moved_opt_state = optimiser.update(grads, opt_state, params)
             moved = optax.apply_updates(params, updates), moved_opt_state
@@ -335,6 +342,14 @@ class PPO(struct.Typed):
             "clip_fraction": jnp.mean(jnp.abs(ratio - 1.0) > self.clip_range),
         }
         return policy_loss + self.value_coef * value_loss - entropy_coef * entropy, metrics
+
+    def _chunks(self, num_steps: int) -> int:
+        """Equal parts of a minibatch whose gradients are computed one after the other, for the same sum."""
+        environments = self.num_envs // self.num_minibatches
+        if jax.default_backend() != "cpu":
+            return 1
+        divisors = (n for n in range(1, environments + 1) if environments % n == 0)
+        return next((n for n in divisors if environments // n * num_steps <= _CPU_SAMPLES), environments)
 
     # -- small parts ----------------------------------------------------------------------------------------------
     def _apply(self, params: Any, observation: Any, space: Any) -> tuple[tuple, Array]:
