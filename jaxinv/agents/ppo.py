@@ -87,11 +87,11 @@ class PPO(struct.Typed):
     advantages are counted from the mean of the other branches, which shared the luck but not the actions (a baseline
     may depend on the exogenous path: Mao et al. 2019, arXiv:1807.02264). The price is fewer distinct paths.
 
-    Where the network gives a value per location (``CellNetwork.local_values``), so does everything that follows from
-    rewards: each location's actions are credited with its own entries of the ledger, of which ``team_share`` is
-    replaced by the mean over the locations. With many locations that takes out most of the noise, which is other
-    locations' demand; the share keeps them from living at each other's expense (Yu et al. 2022, arXiv:2103.01955,
-    for agents that share parameters).
+    Where the network gives a value per location (``CellNetwork.local_values``), each location's actions have a ratio
+    and an advantage of their own. A ``team_share`` of 1 credits them with the mean reward of all locations. A smaller
+    one credits them with that part of it and, for the rest, with the location's own entries of the ledger: less noise,
+    but locations that help each other then live at each other's expense (Yu et al. 2022, arXiv:2103.01955, for agents
+    that share parameters).
     """
 
     env: Environment = struct.static()
@@ -118,7 +118,7 @@ class PPO(struct.Typed):
     value_coef: Array = struct.leaf(0.5, low=0.0)
     max_grad_norm: Array = struct.leaf(0.5, above=0.0)
     target_kl: Array = struct.leaf(0.03, above=0.0)  # beyond it the rest of an iteration is skipped; or inf
-    team_share: Array = struct.leaf(0.3, low=0.0, high=1.0)  # of rewards that locations have in common
+    team_share: Array = struct.leaf(1.0, low=0.0, high=1.0)  # of rewards that locations have in common
     average_reward_rate: Array = struct.leaf(0.05, above=0.0, high=1.0)  # step of its running mean per iteration
 
     def __post_init__(self):
