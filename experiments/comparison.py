@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from rich.console import Console
 
 from experiments import figures, retail
@@ -20,10 +21,10 @@ from jaxinv.agents import PPO
 from jaxinv.agents.networks import CellNetwork
 from jaxinv.data import PANELS, load_panel, read_sales
 from jaxinv.env.wrappers import Steered
-from jaxinv.evaluate import Evaluation, evaluate, moving_block_bootstrap, sample_paths
-from jaxinv.optimise import hindsight_bound, tune
+from jaxinv.evaluate import Evaluation, Paths, evaluate, moving_block_bootstrap, sample_paths
+from jaxinv.optimise import SearchResult, hindsight_bound, tune
 from jaxinv.policies import HEURISTICS
-from jaxinv.train import compiled, fit
+from jaxinv.train import FitResult, compiled, fit
 
 # Heuristics the learner may act relative to, and what it shifts of them: small shifts have small consequences.
 _STEERABLE = {"joint_quantity": ("level", "quantity"), "can_order": ("reorder", "up_to")}
@@ -38,46 +39,21 @@ def run(config: Any) -> dict:
     console = Console(width=200 if not Console().is_terminal else None)
     panel = load_panel(config.demand) if config.demand in PANELS else read_sales(config.demand, config.columns or None)
     problem = retail.build(panel, config.env)
-    env, simulated = problem.env, problem.train_params
+    env = problem.env
     tuning, training, starts, bootstrap = jax.random.split(jax.random.key(config.seed), 4)
 
     # Heuristics and learner see fitted demand only: the paths that heuristics are tuned on, and that the best state of
     # training is chosen by.
-    paths = sample_paths(env, simulated, tuning, config.search.paths, _PERIODS)
-
-    def tuned(name: str) -> Any:
-        search = {key: getattr(config.search, key) for key in ("population", "elite", "iterations")}
-        options = {"following": True, "rebalancing": True, "warmup": _WARMUP} | search
-        return jax.block_until_ready(tune(HEURISTICS[name], env, simulated, paths, tuning, **options))
-
+    paths = sample_paths(env, problem.train_params, tuning, config.search.paths, _PERIODS)
     with console.status("tuning heuristics"):
-        found = dict(zip(HEURISTICS, _two_at_a_time(tuned, HEURISTICS), strict=True))
-    heuristics = {name: result.policy for name, result in found.items()}
+        found = _tune(config.search, problem, paths, tuning)
     tuning_seconds = time.perf_counter() - started
-
-    # The learner acts relative to the better of the heuristics that it can steer.
-    name = min(_STEERABLE, key=lambda name: float(found[name].cost))
-    base, steered = heuristics[name], _STEERABLE[name]
-    if env.transfers:
-        thresholds = jax.tree.map(lambda x: jnp.broadcast_to(x, env.cells), base.rebalancing)
-        base, steered = base.replace(rebalancing=thresholds), (*steered, "rebalancing")
-    learning_env = Steered(env, base, steered)
-    learner = _learner(config.ppo, learning_env)
-    score, _ = compiled(
-        lambda policy, params, paths: evaluate(policy, learning_env, params, paths, warmup=_WARMUP).cost_mean,
-        jax.eval_shape(lambda: learner.policy(learner.init(training, simulated))),
-        simulated,
-        paths,
-    )  # fmt: skip
-    trained = fit(
-        learner, simulated, training, num_seeds=config.num_seeds, directory=config.out / "training",
-        resume=config.resume, chunk=40, evaluate=lambda policy: score(policy, simulated, paths),
-    )  # fmt: skip
+    learner, trained = _train(config, problem, found, paths, training)
     state = trained.best_state
     if config.num_seeds > 1:
         best_seed = int(np.argmin(trained.best_score))
         state = jax.tree.map(lambda x: x[best_seed], state)
-    policies = {"ppo": (learner.policy(state), learning_env)} | {n: (h, env) for n, h in heuristics.items()}
+    policies = {"ppo": (learner.policy(state), learner.env)} | {n: (result.policy, env) for n, result in found.items()}
     fitted = {"ppo": float(np.min(trained.best_score))} | {n: float(result.cost) for n, result in found.items()}
 
     # Judged on the held-out dates' real demand, after a warm-up on the days before them.
@@ -90,7 +66,7 @@ def run(config: Any) -> dict:
 
     with console.status("judging"):
         judged = dict(zip(policies, _two_at_a_time(judge, policies), strict=True))
-    best = min(heuristics, key=lambda name: float(judged[name].cost_mean))
+    best = min(found, key=lambda name: float(judged[name].cost_mean))
 
     def summary(name: str) -> dict:
         evaluation = judged[name]
@@ -138,6 +114,48 @@ def run(config: Any) -> dict:
         highlight=False,
     )
     return result
+
+
+def _tune(config: Any, problem: retail.Retail, paths: Paths, key: Array) -> dict[str, SearchResult]:
+    """Every heuristic at its best on ``paths``."""
+    options = dataclasses.asdict(config) | {"following": True, "rebalancing": True, "warmup": _WARMUP}
+    del options["paths"]
+
+    def tuned(name: str) -> SearchResult:
+        found = tune(HEURISTICS[name], problem.env, problem.train_params, paths, key, **options)
+        return jax.block_until_ready(found)
+
+    return dict(zip(HEURISTICS, _two_at_a_time(tuned, HEURISTICS), strict=True))
+
+
+def _train(
+    config: Any, problem: retail.Retail, found: dict[str, SearchResult], paths: Paths, key: Array
+) -> tuple[PPO, FitResult]:
+    """PPO that acts relative to the better of the heuristics that it can steer; its best state is that on ``paths``."""
+    name = min(_STEERABLE, key=lambda name: float(found[name].cost))
+    base, steered = found[name].policy, _STEERABLE[name]
+    if problem.env.transfers:  # thresholds of every cell, to be shifted one by one
+        thresholds = jax.tree.map(lambda x: jnp.broadcast_to(x, problem.env.cells), base.rebalancing)
+        base, steered = base.replace(rebalancing=thresholds), (*steered, "rebalancing")
+    learner = _learner(config.ppo, Steered(problem.env, base, steered))
+    params = problem.train_params
+    score, _ = compiled(
+        lambda policy, params, paths: evaluate(policy, learner.env, params, paths, warmup=_WARMUP).cost_mean,
+        jax.eval_shape(lambda: learner.policy(learner.init(key, params))),
+        params,
+        paths,
+    )
+    trained = fit(
+        learner,
+        params,
+        key,
+        num_seeds=config.num_seeds,
+        directory=config.out / "training",
+        resume=config.resume,
+        chunk=40,
+        evaluate=lambda policy: score(policy, params, paths),
+    )
+    return learner, trained
 
 
 def _two_at_a_time(function: Callable, arguments: Iterable) -> list:

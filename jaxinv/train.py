@@ -239,11 +239,16 @@ class _Run:
         self.metrics.write_text("".join(line + "\n" for line in lines))
         if step is None:
             return None
-        items: dict[str, Any] = {"state": ocp.args.StandardRestore(like), "best_score": ocp.args.JsonRestore()}
+        stored = ocp.args.StandardRestore(_storable(like))
+        items: dict[str, Any] = {"state": stored, "best_score": ocp.args.JsonRestore()}
         if evaluated:
-            items["best_state"] = ocp.args.StandardRestore(like)
+            items["best_state"] = stored
         saved = self.checkpoints.restore(step, args=ocp.args.Composite(**items))
-        return saved["state"], saved.get("best_state"), np.array(saved["best_score"]), [json.loads(x) for x in lines]
+        state, best_state = (
+            None if saved.get(name) is None else jax.tree.map(_unstored, like, saved[name])
+            for name in ("state", "best_state")
+        )
+        return state, best_state, np.array(saved["best_score"]), [json.loads(x) for x in lines]
 
     def save(self, state: Any, best_state: Any, best_score: np.ndarray, rows: list[dict], done: int) -> None:
         """Append ``rows`` to the metrics and checkpoint the state after ``done`` updates."""
@@ -252,12 +257,27 @@ class _Run:
         with self.metrics.open("a") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
         items: dict[str, Any] = {
-            "state": ocp.args.StandardSave(state),
+            "state": ocp.args.StandardSave(_storable(state)),
             "best_score": ocp.args.JsonSave(best_score.tolist()),
         }
         if best_state is not None:
-            items["best_state"] = ocp.args.StandardSave(best_state)
+            items["best_state"] = ocp.args.StandardSave(_storable(best_state))
         self.checkpoints.save(done, args=ocp.args.Composite(**items))
+
+
+# Orbax refuses arrays without entries, such as the pipeline of a problem whose orders arrive at once: a number stands
+# for them on disk.
+
+
+def _storable(tree: Any) -> Any:
+    def stand_in(x: Any) -> Any:
+        return jax.ShapeDtypeStruct((1,), x.dtype) if isinstance(x, jax.ShapeDtypeStruct) else jnp.zeros(1, x.dtype)
+
+    return jax.tree.map(lambda x: x if x.size else stand_in(x), tree)
+
+
+def _unstored(like: Any, saved: Array) -> Array:
+    return saved if like.size else jnp.zeros(like.shape, like.dtype)
 
 
 def _check_same(saved: dict[str, str], now: dict[str, str]) -> None:

@@ -9,6 +9,8 @@ import pytest
 from jaxinv import train
 from jaxinv.agents import MLP, PPO
 from jaxinv.env.core import EnvParams
+from jaxinv.env.multi_warehouse import MultiWarehouse
+from jaxinv.env.wrappers import OrderUpTo
 from tests.agents import probes
 
 PARAMS = EnvParams()
@@ -175,3 +177,13 @@ def test_describe_names_every_field():
     assert text["algo.discount"] == repr(float(np.float32(0.99)))
     large, other = (train.describe("x", np.arange(20.0) + shift)["x"] for shift in (0, 1))
     assert large != other
+
+
+def test_states_with_empty_arrays_are_checkpointed(tmp_path):
+    """Without transfers and with a lead time of 1 nothing is under way when a decision is taken."""
+    env = MultiWarehouse(num_warehouses=1, num_skus=1, max_lead_time=1, transfers=False)
+    algo, params = learner(env=OrderUpTo(env)), env.default_params()
+    first = fit(algo, params, directory=tmp_path, num_updates=2)
+    assert first.state.env_state.orders.size == 0
+    resumed = fit(algo, params, directory=tmp_path, num_updates=4, resume=True)
+    assert_equal(resumed.state, fit(algo, params, num_updates=4).state)
