@@ -53,6 +53,19 @@ class Retail:
     train_panel: Any
     fitted: Any  # summary of the fit
 
+    def replays(self, key: Any, number: int) -> Any:
+        """Paths of the warm-up and held-out dates' real demand, ``number`` times, each from a stock of its own: 0.5 to
+        1.5 times the initial one in every cell. When deliveries fall is luck, which the mean over them evens out."""
+        import jax
+        import jax.numpy as jnp
+
+        from jaxinv.evaluate import sample_paths
+
+        paths = sample_paths(self.env, self.test_params, key, number, len(self.test_panel.dates))
+        factor = jax.random.uniform(key, paths.states.on_hand.shape, minval=0.5, maxval=1.5)
+        states = paths.states.replace(on_hand=jnp.round(factor * paths.states.on_hand))
+        return paths.replace(states=states)
+
 
 def build(panel: Any, config: RetailConfig) -> Retail:
     """The instance of a panel; raises ``ValueError`` if the panel is too small for it."""

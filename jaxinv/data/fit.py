@@ -50,9 +50,9 @@ class FittedDemand:
         days on which a location is shut, and promotions, or where they are not ``announced`` their average share."""
         if (panel.locations, panel.skus) != (self.locations, self.skus):
             raise ValueError("a fit can tell of the locations and SKUs that were fitted only, in their order")
-        promotion = np.zeros(panel.quantity.shape) if panel.promotion is None else panel.promotion
-        factor = 1.0 + (self.lift - 1.0) * (promotion if announced else self.promoted)
-        return self.level * self.profile[_weekday(panel)] * factor * panel.available.any(2, keepdims=True)
+        promotion = _promotion(panel) if announced else self.promoted
+        mean = _calendar_mean(panel, self.level, self.profile, self.lift, promotion)
+        return mean * panel.available.any(2, keepdims=True)
 
     def replay(self, panel: DemandPanel, *, announced: int = 7) -> Trace:
         """The demand of a panel as it was, with the forecast that this fit makes of its dates. Promotions are known
@@ -139,6 +139,18 @@ def _weekday(panel: DemandPanel) -> np.ndarray:
     return (panel.start_day + np.arange(len(panel.dates))) % 7 * (panel.period == "day")
 
 
+def _promotion(panel: DemandPanel) -> np.ndarray:
+    """Whether a promotion runs, bool [T, W, K]."""
+    return np.zeros(panel.quantity.shape, bool) if panel.promotion is None else panel.promotion
+
+
+def _calendar_mean(
+    panel: DemandPanel, level: np.ndarray, profile: np.ndarray, lift: np.ndarray, promotion: np.ndarray
+) -> np.ndarray:
+    """Mean demand [T, W, K] on the dates of a panel by weekday and ``promotion``, or the share of it."""
+    return level * profile[_weekday(panel)] * (1.0 + (lift - 1.0) * promotion)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Table:
     """What a panel says about means: sums by weekday (one for weeks) and promotion, [D, 2, W, K], over the periods
@@ -160,7 +172,7 @@ class _Table:
         shut &= np.array([rows.any() for rows in of_weekday])[:, None, None]
         counted = panel.available & ~shut[weekday]
         quantity = np.where(counted, panel.quantity, 0.0).astype(np.float64)
-        promotion = np.zeros(quantity.shape, bool) if panel.promotion is None else panel.promotion
+        promotion = _promotion(panel)
 
         def sums(values: np.ndarray) -> np.ndarray:
             kind = [counted & ~promotion, counted & promotion]
@@ -226,8 +238,7 @@ def _common_variances(
     times the covariance of what they have in common. The first is that of different series of a location in the same
     period, the second that of a SKU one to four weeks apart. 0 where less than two standard errors are found.
     """
-    promotion = np.zeros(panel.quantity.shape) if panel.promotion is None else panel.promotion
-    mean = np.where(table.counted, level * profile[_weekday(panel)] * (1.0 + (lift - 1.0) * promotion), 0.0)
+    mean = np.where(table.counted, _calendar_mean(panel, level, profile, lift, _promotion(panel)), 0.0)
     error = np.where(table.counted, panel.quantity, 0.0) - mean
 
     def variance(of_errors: np.ndarray, of_means: np.ndarray) -> np.ndarray:  # summed over the first axis
