@@ -48,7 +48,7 @@ def run(config: Config) -> list[dict]:
     for lead_time in config.lead_times:
         for penalty in config.penalties:
             env = MultiWarehouse(num_warehouses=1, num_skus=1, max_lead_time=lead_time, transfers=False)
-            params = env.make_params(stockout_penalty=float(penalty), fixed_order_cost=0.0)
+            params = env.make_params(stockout_cost=float(penalty), fixed_order_cost=0.0)
             # Bounds that lose nothing: newsvendor levels over one period, and over lead time plus one.
             orders = DiscreteOrders(
                 env, newsvendor_level(5.0, penalty), float(newsvendor_level(5.0 * (lead_time + 1), penalty))

@@ -18,7 +18,7 @@ class RetailConfig:
     """days from order to delivery"""
     holding_cost: float = 1.0
     """per unit and day"""
-    stockout_penalty: float = 19.0
+    stockout_cost: float = 19.0
     """per unit of demand lost"""
     delivery_cost: float = 300.0
     """per delivery to a store, whatever is on it"""
@@ -97,7 +97,7 @@ def build(panel: Any, config: RetailConfig) -> Retail:
     params = env.make_params(
         demand=fit.process,
         holding_cost=config.holding_cost,
-        stockout_penalty=config.stockout_penalty,
+        stockout_cost=config.stockout_cost,
         fixed_order_cost=config.delivery_cost,
         line_order_cost=config.line_cost,
         lead_time=config.lead_time,

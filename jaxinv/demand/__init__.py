@@ -12,11 +12,23 @@ from jaxinv.demand.distributions import (
     Poisson,
     UniformInteger,
 )
-from jaxinv.demand.modifiers import CommonFactor, Modifier, Modulated, Promotion, Regime, Trend, Weekly, Yearly, shock
+from jaxinv.demand.modifiers import (
+    CommonFactor,
+    Cyclic,
+    Modifier,
+    Modulated,
+    Promotion,
+    Regime,
+    Trend,
+    Weekly,
+    Yearly,
+    shock,
+)
 from jaxinv.demand.trace import Trace
 
 __all__ = [
     "CommonFactor",
+    "Cyclic",
     "Demand",
     "DemandState",
     "Distribution",

@@ -66,10 +66,28 @@ class Demand:
         """1 where a promotion that is known now runs ``ahead`` periods after the coming one, else 0; [*shape]."""
         return jnp.zeros(self.shape, jnp.float32)
 
-    def support(self) -> tuple[Array, Array]:
-        """Values [n] and their probabilities [*shape, n] where the support is finite (or cut where negligible).
+    def law(self, state: DemandState) -> "Demand":
+        """The distribution of the coming period's demand, as known now: a stationary process.
 
         Raises ``NotImplementedError`` for a process without one.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no distribution per period")
+
+    @property
+    def cycle(self) -> int:
+        """Periods after which :meth:`law` repeats itself (static): 1 if demand is stationary, 7 for weekdays.
+
+        Raises ``NotImplementedError`` for a process that does not repeat itself.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not repeat itself")
+
+    def support(self, size: int | None = None) -> tuple[Array, Array]:
+        """Values [n] and their probabilities [*shape, n], which sum to 1, where the support is finite.
+
+        An infinite one is cut: where negligible, which needs concrete parameters, or to the whole numbers
+        0..``size`` - 1, for which traced ones will do.
+
+        Raises ``NotImplementedError`` for a process without a finite support.
         """
         raise NotImplementedError(f"{type(self).__name__} has no finite support")
 

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 from jax.scipy.special import gammainc, gammaln, ndtr
 
 from jaxinv import struct
@@ -46,6 +47,13 @@ class Distribution(struct.Typed, Demand):
         """The same kind of demand with its mean multiplied by ``factor`` (broadcast to [*shape])."""
         raise NotImplementedError(f"{type(self).__name__} cannot be scaled: its values are given")
 
+    def law(self, state: DemandState) -> "Distribution":
+        return self
+
+    @property
+    def cycle(self) -> int:
+        return 1
+
     def tabulated(self) -> "Empirical":
         """The same demand as a table of its support, computed once: the fastest quantile for a short one."""
         return Empirical(*self.support())
@@ -74,9 +82,8 @@ class NegativeBinomial(Distribution):
     def scaled(self, factor: Array) -> "NegativeBinomial":
         return NegativeBinomial(_product(self.mean_demand, factor), self.dispersion)
 
-    def support(self) -> tuple[Array, Array]:
-        """Counts with their probabilities, cut where less than 1e-9 is beyond (concrete parameters are needed)."""
-        return _count_support(self.mean_demand, self.dispersion)
+    def support(self, size: int | None = None) -> tuple[Array, Array]:
+        return _count_support(self.mean_demand, self.dispersion, size)
 
 
 @struct.dataclass
@@ -97,9 +104,8 @@ class Poisson(Distribution):
     def scaled(self, factor: Array) -> "Poisson":
         return Poisson(_product(self.rate, factor))
 
-    def support(self) -> tuple[Array, Array]:
-        """Counts with their probabilities, cut where less than 1e-9 is beyond (a concrete rate is needed)."""
-        return _count_support(self.rate, 0.0)
+    def support(self, size: int | None = None) -> tuple[Array, Array]:
+        return _count_support(self.rate, 0.0, size)
 
 
 @struct.dataclass
@@ -123,9 +129,8 @@ class Geometric(Distribution):
     def scaled(self, factor: Array) -> "Geometric":
         return Geometric(_product(self.mean_demand, factor))
 
-    def support(self) -> tuple[Array, Array]:
-        """Counts with their probabilities, cut where less than 1e-9 is beyond (a concrete mean is needed)."""
-        return _count_support(self.mean_demand, 1.0)
+    def support(self, size: int | None = None) -> tuple[Array, Array]:
+        return _count_support(self.mean_demand, 1.0, size)
 
 
 class _Continuous(Distribution):
@@ -173,16 +178,15 @@ class _Continuous(Distribution):
         square = square + unit * (1.0 - under - (end - mean) * density) / 12.0
         return jnp.maximum(mean + shift, 0.0), jnp.maximum(square - shift**2, 0.0)
 
-    def support(self) -> tuple[Array, Array]:
-        """Whole units 0..n-1 and P(d) = F(d + 0.5) - F(d - 0.5), cut where less than 1e-7 is beyond (concrete
-        parameters are needed). Raises ``NotImplementedError`` unless rounded."""
+    def support(self, size: int | None = None) -> tuple[Array, Array]:
+        """Whole units and P(d) = F(d + 0.5) - F(d - 0.5). Raises ``NotImplementedError`` unless rounded."""
         if not self.rounded:
             raise NotImplementedError(f"{type(self).__name__} has no finite support unless rounded")
-        largest = int(jnp.max(self.quantile(jnp.full(self.shape, U_MAX)))) + 1
-        values = np.arange(largest + 1)
-        cdf = self._cdf(jnp.asarray(values[:-1] + 0.5, jnp.float32).reshape((largest,) + (1,) * len(self.shape)))
-        cdf = np.moveaxis(np.asarray(cdf, np.float64), 0, -1)
-        return _normalised(values, np.diff(cdf, axis=-1, prepend=0.0, append=1.0))
+        if size is None:  # less than 1e-7 is beyond
+            size = int(jnp.max(self.quantile(jnp.full(self.shape, U_MAX)))) + 2
+        edges = jnp.arange(size - 1, dtype=jnp.float32) + 0.5
+        cdf = jnp.moveaxis(self._cdf(edges.reshape((-1,) + (1,) * len(self.shape))), 0, -1)
+        return _normalised(jnp.arange(size), jnp.diff(cdf, axis=-1, prepend=0.0, append=1.0))
 
 
 @struct.dataclass
@@ -292,10 +296,11 @@ class UniformInteger(Distribution):
         low, high = spread(self.low, self.high)
         return ((high - low + 1.0) ** 2 - 1.0) / 12.0
 
-    def support(self) -> tuple[Array, Array]:
-        values = np.arange(int(np.min(self.low)), int(np.max(self.high)) + 1)
-        low, high = (np.asarray(x)[..., None] for x in spread(self.low, self.high))
-        return _normalised(values, ((values >= low) & (values <= high)).astype(float))
+    def support(self, size: int | None = None) -> tuple[Array, Array]:
+        values = np.arange(int(np.max(self.high)) + 1 if size is None else size)
+        low, high = (x[..., None] for x in spread(self.low, self.high))
+        values_ = jnp.broadcast_to(values, (*self.shape, len(values)))
+        return _normalised(values, ((values_ >= low) & (values_ <= high)).astype(float))
 
 
 @struct.dataclass
@@ -340,7 +345,7 @@ class Empirical(Distribution):
         deviation = jnp.broadcast_to(self.values, self.probabilities.shape) - self.mean()[..., None]
         return jnp.sum(self.probabilities * deviation**2, -1)
 
-    def support(self) -> tuple[Array, Array]:
+    def support(self, size: int | None = None) -> tuple[Array, Array]:
         return self.values, self.probabilities
 
 
@@ -405,22 +410,28 @@ def _product(x: Array, factor: Array) -> Array:
     return x * factor
 
 
-def _count_support(mean: Any, dispersion: Any) -> tuple[Array, Array]:
-    """Negative binomial counts (Poisson at dispersion 0) and their probabilities, in float64."""
-    mean, dispersion = (np.asarray(x, np.float64)[..., None] for x in spread(mean, dispersion))
+def _count_support(mean: Any, dispersion: Any, size: int | None) -> tuple[Array, Array]:
+    """Negative binomial counts (Poisson at dispersion 0) and their probabilities; without ``size``, cut where less
+    than ``_NEGLIGIBLE`` is beyond."""
+    # In double precision where the parameters are concrete, else in that of the calling program.
+    xp, kind = (np, np.float64) if not isinstance(mean + dispersion, Tracer) else (jnp, float)
+    mean, dispersion = (xp.asarray(x, kind)[..., None] for x in spread(mean, dispersion))
     growth = 1.0 + dispersion * mean
-    safe = np.where(dispersion > 0.0, dispersion, 1.0)
-    log_first = -np.where(dispersion > 0.0, np.log1p(safe * mean) / safe, mean)
-    most = np.max(mean + 8.0 * np.sqrt(mean * growth) + 24.0 * (1.0 + dispersion * mean))
-    values = np.arange(int(most) + 1)
-    ratio = mean * (1.0 + dispersion * (values[1:] - 1.0)) / (growth * values[1:])
-    log_ratio = np.log(np.maximum(ratio, 1e-300))
-    probabilities = np.exp(np.concatenate([log_first, log_first + np.cumsum(log_ratio, -1)], -1))
-    beyond = 1.0 - np.cumsum(probabilities, -1)
-    needed = int(np.max(np.sum(beyond > _NEGLIGIBLE, -1))) + 1
-    return _normalised(values[:needed], probabilities[..., :needed])
+    most = size
+    if most is None:
+        most = int(np.max(mean + 8.0 * np.sqrt(mean * growth) + 24.0 * (1.0 + dispersion * mean))) + 1
+    values = np.arange(most)
+    later = np.broadcast_to(values[1:].astype(np.float64), (*mean.shape[:-1], most - 1))
+    safe = xp.where(dispersion > 0.0, dispersion, 1.0)
+    log_first = -xp.where(dispersion > 0.0, xp.log1p(safe * mean) / safe, mean)
+    log_ratio = xp.log(xp.maximum(mean * (1.0 + dispersion * (later - 1.0)) / (growth * later), 1e-30))
+    probabilities = xp.exp(xp.concatenate([log_first, log_first + xp.cumsum(log_ratio, -1)], -1))
+    if size is None:
+        beyond = 1.0 - np.cumsum(probabilities, -1)
+        most = int(np.max(np.sum(beyond > _NEGLIGIBLE, -1))) + 1
+    return _normalised(values[:most], probabilities[..., :most])
 
 
-def _normalised(values: np.ndarray, probabilities: np.ndarray) -> tuple[Array, Array]:
+def _normalised(values: Any, probabilities: Any) -> tuple[Array, Array]:
     probabilities = probabilities / probabilities.sum(-1, keepdims=True)
-    return jnp.asarray(values, jnp.float32), jnp.asarray(probabilities, jnp.float32)
+    return jnp.asarray(values, jnp.float32), jnp.asarray(probabilities)

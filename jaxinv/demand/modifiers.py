@@ -5,8 +5,10 @@ modifier says what its factor is now and what it is expected to be, may have a m
 calendar day of ``DemandState`` (0 = Monday 1 January of the year 1). Factors broadcast to [*shape].
 """
 
+import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -41,6 +43,11 @@ class Modifier(struct.Typed):
         """Mean factor."""
         raise NotImplementedError
 
+    @property
+    def cycle(self) -> int:
+        """Periods after which the factor repeats itself (static)."""
+        raise NotImplementedError(f"{type(self).__name__} does not repeat itself")
+
     def promotion(self, day: Array, ahead: Array | int) -> Array:
         """1 where a promotion ``ahead`` days after ``day`` is known on ``day``."""
         return jnp.float32(0)
@@ -55,6 +62,10 @@ class Weekly(Modifier):
     def validate(self):
         if self.profile.shape[:1] != (7,):
             raise ValueError(f"Weekly.profile must have 7 entries, Monday first, got shape {self.profile.shape}")
+
+    @property
+    def cycle(self) -> int:
+        return 7
 
     def factor(self, memory: Any, day: Array) -> Array:
         return self.profile[day % 7]
@@ -249,7 +260,7 @@ class Modulated(struct.Typed, Demand):
         return 1 + sum(m.num_initial_uniforms for m in self.modifiers)
 
     def init(self, u: Array) -> DemandState:
-        day = self.first_day + jnp.minimum(jnp.floor(u[0] * self.span).astype(jnp.int32), self.span - 1)
+        day = _first_day(u[0], self.first_day, self.span)
         return DemandState(day=day, memory=self._each("init", u[1:], "num_initial_uniforms"))
 
     def advance(self, u: Array, state: DemandState) -> DemandState:
@@ -264,15 +275,22 @@ class Modulated(struct.Typed, Demand):
             start = end
         return tuple(results)
 
+    @property
+    def cycle(self) -> int:
+        return math.lcm(1, *(modifier.cycle for modifier in self.modifiers))
+
     def quantile(self, u: Array, state: DemandState | None = None) -> Array:
         if state is None:
             raise ValueError("Modulated.quantile needs the state: demand depends on the day")
+        return self.law(state).quantile(u)
+
+    def law(self, state: DemandState) -> Distribution:
         factor = jnp.ones(self.shape, jnp.float32)
         for modifier, memory in zip(self.modifiers, state.memory, strict=True):
             factor = factor * modifier.factor(memory, state.day)
         if factor.shape != self.shape:
             raise ValueError(f"Modulated.modifiers: factors must broadcast to {self.shape}, got {factor.shape}")
-        return self.base.scaled(factor).quantile(u)
+        return self.base.scaled(factor)
 
     def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
         mean = self.base.mean()
@@ -289,6 +307,51 @@ class Modulated(struct.Typed, Demand):
         for modifier in self.modifiers:
             known = jnp.maximum(known, modifier.promotion(state.day, ahead))
         return known
+
+
+@struct.dataclass
+class Cyclic(struct.Typed, Demand):
+    """A distribution per day that repeats itself: ``laws[day % n]``, all of one kind and shape (7: weekdays, Monday
+    first). An episode begins on a day drawn from the ``span`` days from ``first_day`` on."""
+
+    laws: tuple[Distribution, ...]
+    first_day: Array = struct.leaf(0, dtype=jnp.int32, low=0)
+    span: Array = struct.leaf(1, dtype=jnp.int32, low=1)
+
+    def validate(self):
+        kinds = {jax.tree.structure(law) for law in self.laws} | {law.shape for law in self.laws}
+        if len(kinds) != 2:
+            raise ValueError(f"Cyclic.laws must be of one kind and shape, got {self.laws}")
+
+    num_initial_uniforms = 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.laws[0].shape
+
+    @property
+    def cycle(self) -> int:
+        return len(self.laws)
+
+    def init(self, u: Array) -> DemandState:
+        return DemandState(day=_first_day(u[0], self.first_day, self.span))
+
+    def law(self, state: DemandState) -> Distribution:
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves)[state.day % len(leaves)], *self.laws)
+
+    def quantile(self, u: Array, state: DemandState | None = None) -> Array:
+        if state is None:
+            raise ValueError("Cyclic.quantile needs the state: demand depends on the day")
+        return self.law(state).quantile(u)
+
+    def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
+        means = jnp.stack([law.mean() for law in self.laws])
+        return jnp.mean(means, 0) if state is None else means[(state.day + ahead) % len(self.laws)]
+
+
+def _first_day(u: Array, first: Array, span: Array) -> Array:
+    """A day drawn from the ``span`` days from ``first`` on."""
+    return first + jnp.minimum(jnp.floor(u * span).astype(jnp.int32), span - 1)
 
 
 def within_calendar(calendar: Array, row: Array) -> Array:

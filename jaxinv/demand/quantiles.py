@@ -64,6 +64,23 @@ def negative_binomial_quantile(u: Array, mean: Array, dispersion: Array) -> Arra
     return _join(u, count, jnp.floor(far + 0.5))
 
 
+def binomial_quantile(u: Array, trials: Array, probability: Array) -> Array:
+    """Smallest k with P(B <= k) > u of successes in ``trials``, a whole number. Exact below ``COUNTS`` successes or
+    failures, whichever are rarer; from there on it is the normal law with its skewness (Cornish and Fisher 1938),
+    rounded, at most a unit off."""
+    u, trials, probability = jax.lax.stop_gradient((u, trials, probability))
+    # The rarer of success and failure is counted: its terms do not grow beyond the last count by rounding.
+    common = probability > 0.5
+    p = jnp.where(common, 1.0 - probability, probability)
+    u = jnp.where(common, jnp.minimum(1.0 - u, U_MAX), u)
+    odds = p / (1.0 - p)
+    count = _count(u, jnp.exp(trials * jnp.log1p(-p)), -odds, (trials + 1.0) * odds)
+    z = normal_quantile(u)
+    far = trials * p + jnp.sqrt(trials * p * (1.0 - p)) * z + (1.0 - 2.0 * p) * (z**2 - 1.0) / 6.0
+    rare = jnp.minimum(_join(u, count, jnp.floor(far + 0.5)), trials)
+    return jnp.where(common, trials - rare, rare)
+
+
 @jax.custom_jvp
 def gamma_quantile(u: Array, shape: Array) -> Array:
     """Quantile of the gamma law with scale 1, for shapes from 0.05 on; differentiable in both arguments.

@@ -258,7 +258,7 @@ class MultiWarehouse(core.Environment):
         cross_shipped, cross_cost = zero, zero
         if self.cross_shipping:
             cost = params.cross_shipping_cost
-            saves = params.stockout_penalty + (1.0 - params.backlog_share) * params.price
+            saves = params.stockout_cost + (1.0 - params.backlog_share) * params.price
             pays = self._lanes(cost)[:, :, None] & (cost[:, :, None] < saves[None])
             flows = dynamics.ship_cheapest_first(on_hand, unmet, cost, pays)
             cross_shipped = jnp.sum(flows, 0)
@@ -290,7 +290,7 @@ class MultiWarehouse(core.Environment):
             purchase=params.unit_cost * ordered - value_lost,
             fixed_order=fixed,
             holding=params.holding_cost * stock,
-            stockout=params.stockout_penalty * (lost + backlog),
+            stockout=params.stockout_cost * (lost + backlog),
             transfer=transfer_cost,
             cross_shipping=cross_cost,
             overflow=value_lost + params.overflow_cost[:, None] * written_off,
@@ -373,7 +373,7 @@ class MultiWarehouse(core.Environment):
         announced = jax.vmap(lambda a: params.demand.promotion(state.exo.demand, a))(jnp.arange(len(forecast)))
         weekday = jax.nn.one_hot(state.exo.demand.day % 7, 7)
         cover = self.inventory_position(state) / jnp.maximum(jnp.mean(forecast, 0), 0.01 * scale)
-        penalty = params.stockout_penalty + (1.0 - params.backlog_share) * (params.price - params.unit_cost)
+        penalty = params.stockout_cost + (1.0 - params.backlog_share) * (params.price - params.unit_cost)
         period_holding = jnp.maximum(params.holding_cost * scale, 1e-6)
         fixed_ratio = params.fixed_order_cost / jnp.sum(period_holding, 1)
 

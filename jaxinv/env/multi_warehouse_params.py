@@ -14,7 +14,7 @@ from jaxinv.env.dynamics import UNLIMITED
 
 # Parameters and their shapes, W warehouses by K SKUs: what `make_params` broadcasts to.
 _SHAPES = {
-    "price": "WK", "unit_cost": "WK", "holding_cost": "WK", "stockout_penalty": "WK", "backlog_share": "WK",
+    "price": "WK", "unit_cost": "WK", "holding_cost": "WK", "stockout_cost": "WK", "backlog_share": "WK",
     "fixed_order_cost": "W", "line_order_cost": "WK", "supplier_capacity": "K", "batch_size": "K",
     "minimum_order": "K", "volume": "K", "storage_capacity": "W", "overflow_cost": "W", "transfer_cost": "WW",
     "transfer_lead_time": "WW", "cross_shipping_cost": "WW", "promotion_cost": "WK", "initial_stock": "WK",
@@ -31,7 +31,7 @@ class Params(core.EnvParams):
     price: Array = struct.leaf(low=0.0)  # [W, K] per unit sold
     unit_cost: Array = struct.leaf(low=0.0)  # [W, K] per unit ordered
     holding_cost: Array = struct.leaf(low=0.0)  # [W, K] on stock at the end of the period
-    stockout_penalty: Array = struct.leaf(low=0.0)  # [W, K] on units lost, and on the backlog at the end of the period
+    stockout_cost: Array = struct.leaf(low=0.0)  # [W, K] on units lost, and on the backlog at the end of the period
     backlog_share: Array = struct.leaf(low=0.0, high=1.0)  # [W, K] part of newly unmet demand that waits
     fixed_order_cost: Array = struct.leaf(low=0.0)  # [W] per delivery ordered, whatever is on it
     line_order_cost: Array = struct.leaf(low=0.0)  # [W, K] per SKU ordered
@@ -82,7 +82,7 @@ def make_params(cells: tuple[int, int], max_lead_time: int, *, lead_time: Any = 
     mean = np.asarray(demand.mean())
     lead_time_mean = np.asarray(probs) @ np.arange(lead_times)
     defaults = {
-        "price": 0.0, "unit_cost": 0.0, "holding_cost": 1.0, "stockout_penalty": 9.0, "backlog_share": 0.0,
+        "price": 0.0, "unit_cost": 0.0, "holding_cost": 1.0, "stockout_cost": 9.0, "backlog_share": 0.0,
         "fixed_order_cost": 50.0, "line_order_cost": 0.0, "supplier_capacity": UNLIMITED, "batch_size": 1.0,
         "minimum_order": 0.0, "volume": 1.0, "storage_capacity": UNLIMITED, "overflow_cost": 0.0,
         "transfer_cost": 2.0, "transfer_lead_time": min(1, max_lead_time), "cross_shipping_cost": UNLIMITED,

@@ -6,7 +6,10 @@ from typing import Any
 from jaxinv.env.core import Environment
 
 # Name -> "module:class", imported when made.
-_ENVIRONMENTS = {"MultiWarehouse-v0": "jaxinv.env.multi_warehouse:MultiWarehouse"}
+_ENVIRONMENTS = {
+    "MultiWarehouse-v0": "jaxinv.env.multi_warehouse:MultiWarehouse",
+    "SingleItem-v0": "jaxinv.env.single_item:SingleItem",
+}
 
 
 def registered() -> list[str]:

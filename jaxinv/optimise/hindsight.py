@@ -57,7 +57,7 @@ def hindsight_bound(env: MultiWarehouse, params: Any, demand: Array) -> Array:
         params.price,
         params.unit_cost,
         params.holding_cost,
-        params.stockout_penalty,
+        params.stockout_cost,
         params.fixed_order_cost,
         lane,
     )

@@ -87,3 +87,28 @@ class ReorderPoint(Heuristic):
         """``lot``: log of (S - s) in economic periods' mean demand."""
         reorder = sizing.level(jnp.float32(1), safety) - 1.0
         return cls(reorder=reorder, up_to=reorder + jnp.maximum(sizing.mean * sizing.period * jnp.exp(lot), 1.0))
+
+
+@struct.dataclass(kw_only=True)
+class CappedReorderPoint(ReorderPoint):
+    """(s, S) whose orders are at most ``cap``: the modified (s, S, q) policy, near-optimal with lost sales and a fixed
+    cost (Bijvank, Bhulai and Huh 2015, European Journal of Operational Research 241(2))."""
+
+    cap: Array = struct.leaf(low=0.0)  # largest order q
+
+    def orders(self, position: Array, env: Any, state: Any, params: Any) -> Array:
+        return jnp.minimum(super().orders(position, env, state, params), self.per_cell("cap", env))
+
+
+@struct.dataclass(kw_only=True)
+class ReorderQuantity(Heuristic):
+    """(s, nQ): a cell whose inventory position is at ``reorder`` or below orders as many batches of ``quantity`` as
+    raise it above (Hadley and Whitin 1963)."""
+
+    reorder: Array = struct.leaf()  # s
+    quantity: Array = struct.leaf(above=0.0)  # batch Q
+
+    def orders(self, position: Array, env: Any, state: Any, params: Any) -> Array:
+        quantity = self.per_cell("quantity", env)
+        batches = jnp.floor((self.per_cell("reorder", env) - position) / quantity) + 1.0
+        return quantity * jnp.maximum(batches, 0.0)

@@ -7,7 +7,7 @@ from jax import Array
 from jax.scipy.special import ndtri
 
 from jaxinv import struct
-from jaxinv.policies import newsvendor
+from jaxinv.policies import closed_forms
 
 
 class Factor(NamedTuple):
@@ -34,8 +34,8 @@ class Sizing:
         time = tuple(range(demand.ndim - len(env.cells)))
         mean, std = jnp.mean(demand, time), jnp.std(demand, time)
         fixed = params.fixed_order_cost + jnp.sum(params.line_order_cost, 1)
-        period = newsvendor.economic_period(fixed, jnp.sum(params.holding_cost * mean, 1))
-        ratio = jnp.clip(newsvendor.critical_ratio(params), 0.05, 0.999)
+        period = closed_forms.economic_period(fixed, jnp.sum(params.holding_cost * mean, 1))
+        ratio = jnp.clip(closed_forms.critical_ratio(params), 0.05, 0.999)
         return cls(
             mean=mean,
             std=std,

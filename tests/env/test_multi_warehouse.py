@@ -50,7 +50,7 @@ def test_an_order_serves_the_demand_of_the_period_its_lead_time_says(lead_time):
 def test_costs_of_a_period_by_hand():
     env = one_cell()
     params = env.make_params(
-        price=10.0, unit_cost=4.0, holding_cost=0.5, stockout_penalty=3.0, fixed_order_cost=20.0, line_order_cost=2.0
+        price=10.0, unit_cost=4.0, holding_cost=0.5, stockout_cost=3.0, fixed_order_cost=20.0, line_order_cost=2.0
     )
     state, ledger = period(env, params, on_hand=8, demand=5, orders=6)
     assert state.on_hand == 3
@@ -68,7 +68,7 @@ def test_costs_of_a_period_by_hand():
 def test_unmet_demand_waits_or_is_lost(share, lost, waiting):
     """Stock 3 meets a backlog of 5, of which 2 go on waiting, and a new demand of 4, all of it unmet."""
     env = one_cell()
-    params = env.make_params(backlog_share=share, stockout_penalty=9.0)
+    params = env.make_params(backlog_share=share, stockout_cost=9.0)
     state, ledger = period(env, params, on_hand=3, backlog=5, demand=4)
     assert (state.backlog, ledger.lost, ledger.backlogged) == (waiting, lost, 4 - lost)
     assert ledger.stockout == 9 * (lost + waiting)
@@ -118,7 +118,7 @@ def test_cross_shipping_takes_the_cheapest_lane_first_and_only_while_it_pays():
     env = MultiWarehouse(num_warehouses=4, num_skus=1, cross_shipping=True, transfers=False)
     cost = np.full((4, 4), UNLIMITED)
     cost[1, 0], cost[2, 0], cost[3, 0] = 4.0, 2.0, 11.0
-    params = env.make_params(cross_shipping_cost=cost, stockout_penalty=6.0, price=4.0)  # saves 10 a unit
+    params = env.make_params(cross_shipping_cost=cost, stockout_cost=6.0, price=4.0)  # saves 10 a unit
     state, ledger = period(env, params, on_hand=[[0], [5], [3], [9]], demand=[[10], [0], [0], [0]])
     assert state.on_hand[:, 0].tolist() == [0, 0, 0, 9]
     assert ledger.cross_shipped[:, 0].tolist() == [8, 0, 0, 0]
@@ -166,7 +166,7 @@ def random_problem(seed: int):
         price=rng.uniform(0, 9, (w, k)),
         unit_cost=rng.uniform(0, 4, (w, k)),
         holding_cost=rng.uniform(0.1, 2, (w, k)),
-        stockout_penalty=rng.uniform(0, 9, (w, k)),
+        stockout_cost=rng.uniform(0, 9, (w, k)),
         backlog_share=rng.uniform(0, 1, (w, k)),
         fixed_order_cost=rng.uniform(0, 30, w),
         line_order_cost=rng.uniform(0, 3, (w, k)),
@@ -239,7 +239,7 @@ def test_scaling_all_money_scales_the_reward(key):
     env, params = random_problem(0)
     money = [
         f.name for f in dataclasses.fields(params)
-        if f.name.endswith("_cost") or f.name in ("price", "stockout_penalty")
+        if f.name.endswith("_cost") or f.name in ("price", "stockout_cost")
     ]  # fmt: skip
     doubled = params.replace(**{name: 2 * getattr(params, name) for name in money})
     # Cross-shipping pays in the same cases: both sides of its comparison are doubled.

@@ -111,7 +111,7 @@ def test_two_policies_of_a_kind_are_compiled_once(problem):
 
 def test_common_paths_make_differences_sharp():
     env = MultiWarehouse(num_warehouses=1, num_skus=1, max_lead_time=2, transfers=False)
-    params = env.make_params(fixed_order_cost=0.0, stockout_penalty=4.0)
+    params = env.make_params(fixed_order_cost=0.0, stockout_cost=4.0)
     paths, others = (sample_paths(env, params, jax.random.key(seed), 100, 200) for seed in (0, 1))
     a, b = (evaluate(BaseStock(level=level), env, params, paths, warmup=20) for level in (16.0, 17.0))
     unpaired = evaluate(BaseStock(level=17.0), env, params, others, warmup=20)

@@ -15,7 +15,7 @@ from jaxinv.policies import CanOrder, Rebalancing
 
 def test_the_bound_is_the_best_of_all_delivery_plans():
     env = MultiWarehouse(num_warehouses=1, num_skus=2, transfers=False)
-    params = env.make_params(holding_cost=[1.0, 2.0], stockout_penalty=[5.0, 3.0], fixed_order_cost=9.0)
+    params = env.make_params(holding_cost=[1.0, 2.0], stockout_cost=[5.0, 3.0], fixed_order_cost=9.0)
     demand = np.random.default_rng(0).integers(0, 6, (7, 1, 2)).astype(np.float32)
 
     def cost(deliveries):  # the first period always has one, for free

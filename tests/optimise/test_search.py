@@ -22,7 +22,7 @@ def problem(lead_time, num_paths=64, length=1100, **numbers):
 
 @pytest.fixture(scope="module")
 def lost_sales():
-    return problem(4, stockout_penalty=4.0, fixed_order_cost=0.0)
+    return problem(4, stockout_cost=4.0, fixed_order_cost=0.0)
 
 
 def test_grid_search_finds_the_published_best(lost_sales):
@@ -79,7 +79,7 @@ def test_tuning_finds_the_published_best_whatever_the_seed(lost_sales):
 def test_tuning_with_a_fixed_cost():
     """Bijvank, Bhulai and Huh (2015), table 1: the best (s, S) costs 11.62; can-order is (s, S) for one cell. A grid
     around (17, 23) tells what is best on these paths."""
-    env, params, paths = problem(2, stockout_penalty=14.0, fixed_order_cost=5.0)
+    env, params, paths = problem(2, stockout_cost=14.0, fixed_order_cost=5.0)
     grid = {"reorder": jnp.arange(15.0, 20.0), "up_to": jnp.arange(20.0, 27.0)}
     best = grid_search(ReorderPoint, grid, env, params, paths, warmup=WARMUP)
     assert abs(best.cost - 11.62) < 0.05  # 3 standard errors
@@ -94,7 +94,7 @@ def warehouses():
     env = MultiWarehouse(num_warehouses=2, num_skus=3, max_lead_time=3, transfers=False)
     params = env.make_params(
         demand=Poisson(np.array([[8.0, 1.0, 3.0], [0.5, 2.0, 12.0]])), fixed_order_cost=[30.0, 60.0],
-        stockout_penalty=[[20.0, 9.0, 5.0]],
+        stockout_cost=[[20.0, 9.0, 5.0]],
     )  # fmt: skip
     paths = sample_paths(env, params, jax.random.key(0), 16, 150)
     return env, params, paths, sample_paths(env, params, jax.random.key(1), 64, 520)
@@ -123,7 +123,7 @@ def test_separable_search_credits_a_location_with_its_own_cost_only(warehouses, 
     env, params, paths, _ = warehouses
     levels = []
     for factor in (1.0, 10.0):
-        other = params.replace(stockout_penalty=params.stockout_penalty * jnp.array([[1.0], [factor]]))
+        other = params.replace(stockout_cost=params.stockout_cost * jnp.array([[1.0], [factor]]))
         found = cross_entropy(
             jax.tree_util.Partial(_itself), BaseStock(level=jnp.full(env.cells, 15.0)),
             [BaseStock(level=jnp.full(env.cells, 5.0))], env, other, paths, jax.random.key(0),
@@ -139,7 +139,7 @@ def test_tuning_with_transfers_and_seasons_uses_both():
     env = MultiWarehouse(num_warehouses=3, num_skus=1, max_lead_time=2)
     params = env.make_params(
         demand=Modulated(base=Poisson(np.full((3, 1), 4.0)), modifiers=(Weekly(profile=profile),)),
-        transfer_cost=0.2, stockout_penalty=20.0,
+        transfer_cost=0.2, stockout_cost=20.0,
     )  # fmt: skip
     paths = sample_paths(env, params, jax.random.key(0), 8, 150)
 

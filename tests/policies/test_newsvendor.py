@@ -44,7 +44,7 @@ def test_economic_period_balances_fixed_and_holding_cost():
 def test_critical_ratio_counts_the_lost_margin_of_those_who_do_not_wait():
     env = MultiWarehouse(num_warehouses=1, num_skus=3, max_lead_time=1, transfers=False)
     params = env.make_params(
-        price=10.0, unit_cost=4.0, stockout_penalty=3.0, holding_cost=1.0, backlog_share=[[0, 0.5, 1]]
+        price=10.0, unit_cost=4.0, stockout_cost=3.0, holding_cost=1.0, backlog_share=[[0, 0.5, 1]]
     )
     np.testing.assert_allclose(newsvendor.critical_ratio(params), [[9 / 10, 6 / 7, 3 / 4]], rtol=1e-6)
 
@@ -52,7 +52,7 @@ def test_critical_ratio_counts_the_lost_margin_of_those_who_do_not_wait():
 def test_sizing_turns_observed_demand_into_levels():
     env = MultiWarehouse(num_warehouses=2, num_skus=2, max_lead_time=3, transfers=False)
     params = env.make_params(
-        demand=Poisson(np.full((2, 2), 5.0)), lead_time=[1, 3], fixed_order_cost=[20.0, 0.0], stockout_penalty=4.0
+        demand=Poisson(np.full((2, 2), 5.0)), lead_time=[1, 3], fixed_order_cost=[20.0, 0.0], stockout_cost=4.0
     )
     demand = np.random.default_rng(0).normal(5, 2, (400, 3, 2, 2)).astype(np.float32)
     sizing = Sizing.of(env, params, jnp.asarray(demand))

@@ -15,7 +15,7 @@ def check(policy, expected, *, penalty, lead_time, fixed_cost=0.0):
     env = MultiWarehouse(num_warehouses=1, num_skus=1, max_lead_time=lead_time, transfers=False)
     params = env.make_params(
         demand=Poisson([[5.0]]),
-        stockout_penalty=penalty,
+        stockout_cost=penalty,
         fixed_order_cost=fixed_cost,  # type: ignore[arg-type]
     )
     paths = sample_paths(env, params, jax.random.key(0), 1000, 1100)

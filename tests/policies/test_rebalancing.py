@@ -70,7 +70,7 @@ def test_the_rule_is_inert_without_transfers():
 def test_rebalancing_saves_money_where_transfers_are_cheap():
     """Deliveries every 6 periods to four warehouses, on the same demand."""
     env = MultiWarehouse(num_warehouses=4, num_skus=1, max_lead_time=2)
-    params = env.make_params(demand=Poisson(np.full((4, 1), 4.0)), transfer_cost=0.5, stockout_penalty=20.0)
+    params = env.make_params(demand=Poisson(np.full((4, 1), 4.0)), transfer_cost=0.5, stockout_cost=20.0)
     paths = sample_paths(env, params, jax.random.key(0), 64, 200)
     policy = PeriodicReview(review=6.0, level=38.0)
     alone = evaluate(policy, env, params, paths, warmup=20)

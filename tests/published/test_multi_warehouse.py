@@ -48,7 +48,7 @@ def test_uncoupled_cells_with_full_backlog_are_newsvendors_over_the_lead_time_an
     holding, penalty = np.array([[1.0, 0.5], [2.0, 1.0]]), np.array([[9.0, 4.0], [30.0, 19.0]])
     levels = stats.poisson.ppf(penalty / (penalty + holding), rates * (lead_time + 1))
     params = env.make_params(
-        demand=Poisson(rates), holding_cost=holding, stockout_penalty=penalty, backlog_share=1.0,
+        demand=Poisson(rates), holding_cost=holding, stockout_cost=penalty, backlog_share=1.0,
         fixed_order_cost=0.0, initial_stock=levels,
     )  # fmt: skip
     expected = sum(
@@ -77,7 +77,7 @@ def test_free_instant_cross_shipping_pools_the_warehouses():
     levels = np.full((warehouses, 1), level // warehouses)
     levels[: int(level % warehouses)] += 1
     params = env.make_params(
-        demand=Poisson(np.full((warehouses, 1), rate)), holding_cost=holding, stockout_penalty=penalty,
+        demand=Poisson(np.full((warehouses, 1), rate)), holding_cost=holding, stockout_cost=penalty,
         backlog_share=1.0, fixed_order_cost=0.0, cross_shipping_cost=0.0, initial_stock=levels,
     )  # fmt: skip
     pooled = newsvendor(level, pooled_mean, holding, penalty)
@@ -101,7 +101,7 @@ def test_one_cell_with_lost_sales_is_the_zipkin_problem():
         return env.order_action(jnp.asarray(table)[x].reshape(1, 1))
 
     env = MultiWarehouse(num_warehouses=1, num_skus=1, max_lead_time=2, transfers=False)
-    params = env.make_params(stockout_penalty=4.0, fixed_order_cost=0.0, initial_stock=5.0)
+    params = env.make_params(stockout_cost=4.0, fixed_order_cost=0.0, initial_stock=5.0)
     cost, error = average_cost(env, params, policy)
     assert abs(cost - optimum) < 3 * error
     assert error < 0.002 * optimum

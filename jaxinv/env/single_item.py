@@ -1,0 +1,434 @@
+"""One item at one location: ``SingleItem-v0``."""
+
+import dataclasses
+import math
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.scipy.stats import binom
+
+from jaxinv import struct
+from jaxinv.demand import Demand, DemandState, Poisson
+from jaxinv.demand.lead_time import fractile, lead_time_demand
+from jaxinv.demand.quantiles import binomial_quantile
+from jaxinv.env import core, spaces
+from jaxinv.env.dynamics import UNLIMITED
+from jaxinv.env.finite import Lattice, joint_support
+
+YIELDS = ("certain", "binomial", "all_or_nothing")
+
+
+@struct.dataclass(kw_only=True)
+class Params(core.EnvParams):
+    """Numbers of the problem, all []. Money per unit and period unless said otherwise."""
+
+    demand: Demand  # a process of shape ()
+    price: Array = struct.leaf(0.0, low=0.0)  # per unit sold
+    unit_cost: Array = struct.leaf(0.0, low=0.0)  # per unit ordered
+    fixed_order_cost: Array = struct.leaf(0.0, low=0.0)  # per order
+    holding_cost: Array = struct.leaf(1.0, low=0.0)  # on stock at the end of the period
+    stockout_cost: Array = struct.leaf(9.0, low=0.0)  # on units lost, and on the backlog at the end of the period
+    backlog_share: Array = struct.leaf(0.0, low=0.0, high=1.0)  # part of newly unmet demand that waits
+    batch_size: Array = struct.leaf(1.0, above=0.0)  # units; met by action wrappers, not by the transition
+    minimum_order: Array = struct.leaf(0.0, low=0.0)  # units; likewise
+    yield_probability: Array = struct.leaf(1.0, low=0.0, high=1.0)  # of a unit, or of an order, to arrive
+    lead_time_probs: Array | None = struct.leaf(None, low=0.0, high=1.0)  # [L + 1] of 0..L periods, where random
+    final_holding_cost: Array = struct.leaf(0.0)  # on stock at the end of the horizon, less what it is worth
+    final_stockout_cost: Array = struct.leaf(0.0)  # on the backlog at the end of the horizon
+    initial_inventory: Array = struct.leaf(0.0)  # units at reset: on hand less backlog
+    demand_scale: Array = struct.leaf(1.0, above=0.0)  # units: typical demand, in which observations are measured
+
+
+@struct.dataclass(kw_only=True)
+class ExoState:
+    demand: Any  # DemandState
+    lead_time: Any = ()  # int32 []: periods that the last order takes, where random
+
+
+@struct.dataclass(kw_only=True)
+class State(core.EnvState):
+    inventory: Array  # []: on hand less backlog, orders due now included
+    pipeline: tuple[Array, ...]  # L - 1 outstanding orders; entry k arrives k + 1 periods from now
+
+
+@struct.dataclass(kw_only=True)
+class Exogenous(core.Exogenous):
+    demand: Array  # []
+    lead_time: Any = ()  # int32 [] of an order placed in this period, where random
+    supply: Any = ()  # two uniforms that decide what arrives now and next, where the yield is random
+
+
+@struct.dataclass(kw_only=True)
+class Ledger(core.Ledger):
+    """All []."""
+
+    GAINS: ClassVar = ("revenue",)
+    COSTS: ClassVar = ("purchase", "fixed_order", "holding", "stockout")
+    UNITS: ClassVar = ("demanded", "sold", "lost", "backlogged", "ordered", "received", "written_off", "on_hand")
+
+    revenue: Array
+    purchase: Array
+    fixed_order: Array
+    holding: Array
+    stockout: Array
+    demanded: Array
+    sold: Array  # waiting customers included
+    lost: Array
+    backlogged: Array  # that began to wait in this period
+    ordered: Array
+    received: Array  # put into stock
+    written_off: Array  # ordered and never received, where the yield is random
+    on_hand: Array  # at the end of the period, which holding is charged on
+
+
+@dataclasses.dataclass(frozen=True)
+class SingleItem(core.Environment):
+    """One item is replenished with a lead time; unmet demand is lost, waits, or does each in part.
+
+    With other numbers it is the newsvendor (a horizon of 1), the (s, S) problem (backlog and a fixed cost; Scarf 1960),
+    the lost-sales problem (Zipkin 2008, Operations Research 56(5), sec. 2) with or without a set-up cost (Bijvank,
+    Bhulai and Huh 2015), and replenishment with random yield.
+
+    Order of events. A state is seen at the moment of decision, event 2, so a call of ``transition`` runs events 2
+    to 5 of a period and event 1 of the next.
+
+    1. The order due now arrives: of a random yield each unit (``binomial``) or the order as a whole
+       (``all_or_nothing``) with probability ``yield_probability``, seen on arrival. Waiting customers are served.
+    2. Decision: an order in units, [].
+    3. ``purchase`` is charged on the units ordered and ``fixed_order`` on an order above 0. An order with lead time
+       l is in stock for the demand of the l-th period after this one (0: of this one).
+    4. Demand. What stock cannot serve is lost but for the ``backlog_share``, which waits.
+    5. ``holding`` is charged on stock on hand, ``stockout`` on units lost now and on all customers waiting, and
+       ``revenue`` on units sold. Time advances. At the end of a finite ``horizon`` the stock or backlog left is
+       charged at the final costs.
+
+    A random lead time does not let orders cross: each period draws one from ``lead_time_probs``, and an order arrives
+    no earlier than the one before it (Kaplan 1970, Management Science 16(7)).
+
+    Observation [F], in units of ``demand_scale``: inventory, L - 1 outstanding orders by periods to arrival; with
+    ``calendar`` the demand expected in the coming and the L next periods and the weekday (one-hot, Monday first);
+    with a ``horizon`` the share of it that is left.
+    """
+
+    lead_time: int = 4  # L, the longest where it is random
+    random_lead_time: bool = False
+    supply_yield: str = "certain"  # one of YIELDS
+    horizon: int | None = None  # periods after which the problem itself ends
+    calendar: bool = False  # whether the observation tells the calendar, for demand that has one
+
+    def __post_init__(self):
+        if not isinstance(self.lead_time, int) or self.lead_time < 0:
+            raise ValueError(f"SingleItem.lead_time must be a whole number >= 0, got {self.lead_time!r}")
+        if self.horizon is not None and (not isinstance(self.horizon, int) or self.horizon < 1):
+            raise ValueError(f"SingleItem.horizon must be None or a whole number >= 1, got {self.horizon!r}")
+        if self.supply_yield not in YIELDS:
+            raise ValueError(f"SingleItem.supply_yield must be one of {', '.join(YIELDS)}, got {self.supply_yield!r}")
+
+    # -- parameters -----------------------------------------------------------------------------------------------
+    def default_params(self) -> Params:
+        """Lost sales, Poisson demand of 5 a period, holding cost 1, stock-out cost 9."""
+        return self.make_params()
+
+    def make_params(self, **numbers: Any) -> Params:
+        """Parameters with defaults for what is not given; ``initial_inventory`` covers the lead time and a period.
+
+        Raises ``ValueError`` for a name or a value that does not fit.
+        """
+        if unknown := sorted(set(numbers) - {field.name for field in dataclasses.fields(Params)}):
+            names = ", ".join(field.name for field in dataclasses.fields(Params))
+            raise ValueError(f"SingleItem has no parameter {unknown[0]!r}; it has {names}")
+        demand = numbers.pop("demand", None)
+        demand = Poisson(5.0) if demand is None else demand  # type: ignore[arg-type]
+        if not isinstance(demand, Demand) or demand.shape != ():
+            got = getattr(demand, "shape", type(demand).__name__)
+            raise ValueError(f"SingleItem.demand must be a demand process of shape (), got {got}")
+        probs = numbers.get("lead_time_probs")
+        if self.random_lead_time:
+            probs = np.full(self.lead_time + 1, 1 / (self.lead_time + 1)) if probs is None else np.asarray(probs)
+            if probs.shape != (self.lead_time + 1,) or abs(probs.sum() - 1) > 1e-5:
+                raise ValueError(
+                    f"SingleItem.lead_time_probs must be {self.lead_time + 1} probabilities, of lead times "
+                    f"0..{self.lead_time}, that sum to 1; got {probs.tolist()}"
+                )
+            numbers["lead_time_probs"] = probs
+        elif probs is not None:
+            raise ValueError("SingleItem.lead_time_probs need SingleItem.random_lead_time")
+        mean = float(demand.mean())
+        defaults = {"demand_scale": max(mean, 0.1), "initial_inventory": math.ceil(mean * (self.lead_time + 1))}
+        return Params(demand=demand, **{**defaults, **numbers})
+
+    # -- exogenous information ------------------------------------------------------------------------------------
+    def num_uniforms(self, params: Params) -> int:
+        return params.demand.num_uniforms + self.random_lead_time + 2 * (self.supply_yield != "certain")
+
+    def num_initial_uniforms(self, params: Params) -> int:
+        return params.demand.num_initial_uniforms
+
+    def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
+        demand, following = params.demand.draw(u[: params.demand.num_uniforms], state.exo.demand)
+        lead_time = ()
+        if self.random_lead_time:
+            # Cumulative probabilities without the last, so that a sum that rounds below 1 cannot exceed L.
+            drawn = jnp.sum(u[params.demand.num_uniforms] >= jnp.cumsum(params.lead_time_probs)[:-1], dtype=jnp.int32)
+            lead_time = jnp.maximum(drawn, state.exo.lead_time - 1)
+        return Exogenous(
+            demand=demand,
+            lead_time=lead_time,
+            supply=() if self.supply_yield == "certain" else (u[-2], u[-1]),
+            next=ExoState(demand=following, lead_time=lead_time),
+        )
+
+    # -- the transition -------------------------------------------------------------------------------------------
+    def init_state(self, u: Array, params: Params) -> State:
+        return State(
+            time=jnp.int32(0),
+            exo=ExoState(demand=params.demand.init(u), lead_time=jnp.int32(0) if self.random_lead_time else ()),
+            inventory=params.initial_inventory,
+            pipeline=(jnp.float32(0),) * (self.lead_time - 1),
+        )
+
+    def transition(self, state: State, action: Array, exo: Exogenous, params: Params) -> tuple[State, core.Outcome]:
+        # 3. the order; entry k of what is outstanding arrives k periods from now
+        nothing = jnp.float32(0)
+        outstanding = [nothing, *state.pipeline, nothing][: max(self.lead_time, 1) + 1]
+        for k in range(self.lead_time + 1) if self.random_lead_time else (self.lead_time,):
+            placed = jnp.where(exo.lead_time == k, action, 0.0) if self.random_lead_time else action
+            outstanding[k] = outstanding[k] + placed
+        now, due, *later = outstanding
+        received = self._received(now, exo, params, 0)
+
+        # 4. demand
+        inventory = state.inventory + received
+        unmet = jnp.maximum(exo.demand - jnp.maximum(inventory, 0.0), 0.0)
+        backlogged = params.backlog_share * unmet
+        lost = unmet - backlogged
+        inventory = inventory - exo.demand + lost
+        stock, backlog = jnp.maximum(inventory, 0.0), jnp.maximum(-inventory, 0.0)
+
+        # 5. costs are charged on the stock of this moment; then, 1., what is due at the next period's start arrives
+        time = state.time + 1
+        over = jnp.bool_(False) if self.horizon is None else time >= self.horizon
+        holding_cost, stockout_cost = params.holding_cost * stock, params.stockout_cost * (lost + backlog)
+        if self.horizon is not None:
+            holding_cost = holding_cost + jnp.where(over, params.final_holding_cost * stock, 0.0)
+            stockout_cost = stockout_cost + jnp.where(over, params.final_stockout_cost * backlog, 0.0)
+        arriving = self._received(due, exo, params, 1)
+        inventory = inventory + arriving
+        waited, wait = jnp.maximum(-state.inventory, 0.0), jnp.maximum(-inventory, 0.0)
+        sold = waited + exo.demand - lost - wait
+        ledger = Ledger(
+            revenue=params.price * sold,
+            purchase=params.unit_cost * action,
+            fixed_order=params.fixed_order_cost * jnp.where(action > 0, 1.0, 0.0),
+            holding=holding_cost,
+            stockout=stockout_cost,
+            demanded=exo.demand,
+            sold=sold,
+            lost=lost,
+            backlogged=backlogged,
+            ordered=action,
+            received=received + arriving,
+            written_off=now + due - received - arriving,
+            on_hand=stock,
+        )
+        following = State(time=time, exo=exo.next, inventory=inventory, pipeline=tuple(later))
+        return following, core.Outcome(reward=ledger.reward(), terminated=over, ledger=ledger)
+
+    def _received(self, units: Array, exo: Exogenous, params: Params, which: int) -> Array:
+        """What arrives of an order of ``units``: of the one due now (0) or next (1)."""
+        if self.supply_yield == "certain":
+            return units
+        if self.supply_yield == "binomial":
+            return binomial_quantile(exo.supply[which], units, params.yield_probability)
+        return jnp.where(exo.supply[which] < params.yield_probability, units, 0.0)
+
+    # -- what policies read ---------------------------------------------------------------------------------------
+    @property
+    def cells(self) -> tuple[int, ...]:
+        return ()
+
+    def inventory_position(self, state: State) -> Array:
+        """On hand plus under way less backlog, []."""
+        return sum(state.pipeline, state.inventory)
+
+    def lead_time_mean(self, params: Params) -> Array:
+        """Expected lead time [] in periods."""
+        if not self.random_lead_time:
+            return jnp.float32(self.lead_time)
+        return params.lead_time_probs @ jnp.arange(self.lead_time + 1, dtype=jnp.float32)
+
+    def order_action(self, orders: Array, flows: None = None) -> Array:
+        """The action that places ``orders`` []; there are no transfers."""
+        return orders
+
+    # -- spaces and observation -----------------------------------------------------------------------------------
+    def action_space(self, params: Params) -> spaces.Box:
+        return spaces.Box(np.float32(0), np.float32(UNLIMITED))
+
+    def observation_space(self, params: Params) -> spaces.Box:
+        calendar = self.lead_time + 8 if self.calendar else 0
+        return spaces.unbounded((max(self.lead_time, 1) + calendar + (self.horizon is not None),))
+
+    def observe(self, state: State, params: Params) -> Array:
+        features = [quantity / params.demand_scale for quantity in (state.inventory, *state.pipeline)]
+        if self.calendar:
+            ahead = range(self.lead_time + 1)
+            features += [params.demand.mean(state.exo.demand, a) / params.demand_scale for a in ahead]
+            features += list(jax.nn.one_hot(state.exo.demand.day % 7, 7))
+        if self.horizon is not None:
+            features.append(1.0 - state.time / self.horizon)
+        return jnp.stack(features)
+
+    # -- exact solution -------------------------------------------------------------------------------------------
+    def finite_model(
+        self,
+        params: Params,
+        *,
+        max_order: int | None = None,
+        max_position: int | None = None,
+        min_inventory: int | None = None,
+    ) -> "SingleItemModel":
+        """Its states and actions, numbered, for whole units: for concrete ``params``, and others like them.
+
+        Lost sales without fixed cost and with a certain yield have bounds that lose nothing: with s_l the newsvendor
+        fractile of the demand of L - l + 1 periods, what arrives from period l on, the order included, is at most s_l
+        (Zipkin 2008, sec. 3). In all other cases the bounds are generous but not proved: the levels s_l plus two
+        economic orders, divided by the yield, and backlogs down to the largest demand of L + 1 periods beyond them.
+        Give ``max_order``, ``max_position`` (on hand plus on order) or ``min_inventory`` for others.
+
+        Raises ``ValueError`` where inventory is not whole, ``NotImplementedError`` where demand has no finite support.
+        """
+        share = float(params.backlog_share)
+        if share not in (0.0, 1.0) or float(params.batch_size) != round(float(params.batch_size)):
+            raise ValueError(
+                "a finite model needs whole units: SingleItem.backlog_share 0 or 1 and a whole batch_size, got "
+                f"{share} and {float(params.batch_size)}"
+            )
+        units = float(params.batch_size)
+        share = float(params.backlog_share)
+        if share not in (0.0, 1.0) or units != round(units):
+            raise ValueError(
+                f"a finite model needs whole units: SingleItem.backlog_share 0 or 1, got {share}, and a whole "
+                f"batch_size, got {units}"
+            )
+        demand, holding = params.demand, float(params.holding_cost)
+        penalty = float(params.stockout_cost + params.price)
+        levels = [
+            max(
+                fractile(total, penalty / (penalty + holding))
+                for total in lead_time_demand(demand, self.lead_time + 1 - k)
+            )
+            for k in range(self.lead_time + 1)
+        ]
+        lossless = share == 0.0 and not float(params.fixed_order_cost) and demand.cycle == 1
+        lossless &= self.supply_yield == "certain" and not self.random_lead_time
+        economic = math.sqrt(2 * float(params.fixed_order_cost) * float(demand.mean()) / max(holding, 1e-6))
+        positions = tuple(levels)
+        if not lossless:
+            supply = max(float(params.yield_probability), 0.1)
+            positions = tuple(math.ceil((level + 2 * economic) / supply) for level in (levels[0], levels[-1]))
+        largest = positions[0] if max_position is None else max_position
+        lowest = 0 if min_inventory is None else min_inventory
+        if share == 1.0 and min_inventory is None:
+            lowest = -max(len(total) for total in lead_time_demand(demand, self.lead_time + 1)) - math.ceil(
+                2 * economic
+            )
+        if max_order is None:
+            # With backlog and at once, an order may have to raise the lowest inventory to the highest.
+            max_order = positions[-1] if share == 0.0 or self.lead_time else largest - lowest
+        given = max_order != positions[-1] or largest != positions[0]
+        outstanding = max(self.lead_time - 1, 0)
+        return SingleItemModel(
+            env=self,
+            positions=(largest,) if given or not lossless else positions,
+            max_batches=int(max_order // units),
+            num_demands=max(len(total) for total in lead_time_demand(demand, 1)),
+            lattice=Lattice(
+                low=(lowest, *(0,) * outstanding, 0, 0),
+                sizes=(
+                    largest - lowest + 1,
+                    *(max_order + 1,) * outstanding,
+                    self.lead_time + 1 if self.random_lead_time else 1,
+                    demand.cycle,
+                ),
+            ),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class SingleItemModel:
+    """States and actions of :class:`SingleItem`, numbered (see ``env.finite.FiniteModel``): inventory, outstanding
+    orders, the last lead time where it is random, and the day in the cycle of demand; orders of 0.. batches."""
+
+    env: SingleItem
+    max_batches: int
+    positions: tuple[int, ...]  # largest sums of what arrives from period l on, order included, for l = 0, 1, ...
+    lattice: Lattice
+    num_demands: int
+
+    @property
+    def num_states(self) -> int:
+        return len(self.lattice)
+
+    @property
+    def num_actions(self) -> int:
+        return self.max_batches + 1
+
+    def index_to_state(self, index: Array, params: Params, time: Array | int = 0) -> State:
+        *quantities, lead_time, day = self.lattice.vector(index)
+        inventory, *pipeline = (jnp.asarray(units, jnp.float32) for units in quantities)
+        return State(
+            time=jnp.asarray(time, jnp.int32),
+            exo=ExoState(demand=DemandState(day=day), lead_time=lead_time if self.env.random_lead_time else ()),
+            inventory=inventory,
+            pipeline=tuple(pipeline),
+        )
+
+    def state_to_index(self, state: State, params: Params) -> Array:
+        lead_time = state.exo.lead_time if self.env.random_lead_time else jnp.int32(0)
+        day = state.exo.demand.day % params.demand.cycle
+        return self.lattice.index((state.inventory, *state.pipeline, lead_time, day))
+
+    def index_to_action(self, index: Array, params: Params) -> Array:
+        return index * params.batch_size
+
+    def action_mask(self, state: State, params: Params) -> Array:
+        """Orders within the bounds that reach ``minimum_order``; ordering nothing always is legal."""
+        orders = jnp.arange(self.num_actions) * params.batch_size
+        allowed = orders >= params.minimum_order
+        for k, largest in enumerate(self.positions):
+            allowed &= sum((state.inventory, *state.pipeline)[k:], orders) <= largest
+        return allowed | (orders == 0)
+
+    def exogenous_support(self, state: State, action: Array, params: Params) -> tuple[Exogenous, Array]:
+        env, day = self.env, state.exo.demand
+        supports = [params.demand.law(day).support(self.num_demands)]
+        if env.random_lead_time:
+            drawn = jnp.arange(env.lead_time + 1)
+            supports.append((jnp.maximum(drawn, state.exo.lead_time - 1), params.lead_time_probs))
+        if env.supply_yield != "certain":
+            supports.append(self._supply(state, action, params))
+        (demand, *rest), probabilities = joint_support(supports)
+        lead_time = rest.pop(0) if env.random_lead_time else ()
+
+        def every(value: Array) -> Array:  # the same for all outcomes
+            return jnp.broadcast_to(value, probabilities.shape)
+
+        following = params.demand.advance(jnp.zeros(0), day)
+        next_exo = ExoState(demand=jax.tree.map(every, following), lead_time=lead_time)
+        supply = (rest[0], rest[0]) if rest else ()
+        return Exogenous(demand=demand, lead_time=lead_time, supply=supply, next=next_exo), probabilities
+
+    def _supply(self, state: State, action: Array, params: Params) -> tuple[Array, Array]:
+        """Uniforms that stand for all that can arrive of the next order, and the probabilities of that."""
+        p = params.yield_probability
+        if self.env.supply_yield == "all_or_nothing":
+            return jnp.stack([p / 2, (1 + p) / 2]), jnp.stack([p, 1 - p])
+        units = state.pipeline[0] if state.pipeline else action
+        most = self.lattice.sizes[1] if state.pipeline else self.num_actions
+        arriving = jnp.arange(most)
+        probabilities = binom.pmf(arriving, units, p)
+        return jnp.cumsum(probabilities) - probabilities / 2, probabilities
