@@ -17,7 +17,8 @@ def lead_time_demand(demand: Demand, periods: int) -> list[np.ndarray]:
         values, probabilities = demand.law(DemandState(day=jnp.int32(day))).support()
         units = np.asarray(values).astype(int)
         single.append(np.zeros(units[-1] + 1))
-        single[-1][units] = np.asarray(probabilities, np.float64) / np.sum(probabilities, dtype=np.float64)
+        weights = np.asarray(probabilities).astype(np.float64)
+        single[-1][units] = weights / weights.sum()
     totals = []
     for begin in range(demand.cycle):
         total = np.ones(1)

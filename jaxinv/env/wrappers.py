@@ -121,12 +121,15 @@ class DiscreteOrders(ActionWrapper):
         return spaces.Discrete(self.max_order + 1, self.env.cells)
 
     def decode(self, action: Array, state: Any, params: Any) -> Action:
-        return self.env.order_action(action.astype(jnp.float32) * params.batch_size[None])
+        return self.env.order_action(action * jnp.broadcast_to(params.batch_size, self.env.cells))
 
     def action_mask(self, state: Any, params: Any) -> Array:
-        """Legal orders, bool [W, K, max_order + 1]; ordering nothing always is."""
-        orders = jnp.arange(self.max_order + 1)[None, None] * params.batch_size[None, :, None]
-        return (orders == 0) | (self.env.inventory_position(state)[..., None] + orders <= self.max_position)
+        """Legal orders, bool [*cells, max_order + 1]; ordering nothing always is."""
+        batch = jnp.broadcast_to(params.batch_size, self.env.cells)[..., None]
+        orders = batch * jnp.arange(self.max_order + 1).reshape((1,) * len(self.env.cells) + (-1,))
+        minimum = jnp.broadcast_to(params.minimum_order, self.env.cells)[..., None]
+        within = self.env.inventory_position(state)[..., None] + orders <= self.max_position
+        return (orders == 0) | (within & (orders >= minimum))
 
 
 class OrderUpTo(ActionWrapper):

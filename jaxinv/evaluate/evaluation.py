@@ -35,9 +35,9 @@ class Evaluation:
 
 
 def location_cost(ledger: Ledger) -> Array:
-    """Money out less money in of a period by location [W]: the ledger's first axis."""
+    """Money out less money in of a period by location [W]: the ledger's first axis; [1] of a single item."""
     total = sum(getattr(ledger, name) for name in ledger.COSTS) - sum(getattr(ledger, name) for name in ledger.GAINS)
-    return jnp.sum(total, tuple(range(1, jnp.ndim(total))))
+    return jnp.sum(jnp.reshape(total, (*(jnp.shape(total)[:1] or (1,)), -1)), 1)
 
 
 def _summary(ledger: Any) -> tuple[Array, dict[str, Array], dict[str, Array], Array]:

@@ -19,8 +19,9 @@ class Heuristic(struct.Typed):
     inventory position that the transfers leave. With ``following``, everything that is measured in units follows the
     demand expected. Orders are whole units.
 
-    Levels and quantities are in units, one per cell [W, K] of the environment; one per location [W] or a single
-    number [] stands for all cells it covers. Any other shape raises ``ValueError`` when the policy is called.
+    Levels and quantities are in units, one per cell of the environment: [W, K] of locations by items, [] of a single
+    item. One per location [W] or a single number [] stands for all cells it covers. Any other shape raises
+    ``ValueError`` when the policy is called.
     """
 
     FACTORS: ClassVar[dict[str, Factor]] = {}
@@ -50,12 +51,10 @@ class Heuristic(struct.Typed):
         return env.order_action(jnp.maximum(jnp.round(orders), 0.0), flows)
 
     def per_cell(self, name: str, env: Any) -> Array:
-        """The parameter ``name`` as an array [W, K]."""
-        value = getattr(self, name)
-        locations, items = env.cells
-        if value.shape not in ((), (locations,), (locations, items)):
-            raise ValueError(
-                f"{type(self).__name__}.{name} must have shape {(locations, items)}, {(locations,)} or (), "
-                f"got {value.shape}"
-            )
-        return jnp.broadcast_to(value[:, None] if value.ndim == 1 else value, env.cells)
+        """The parameter ``name`` as an array of the shape of the environment's cells."""
+        value, cells = getattr(self, name), env.cells
+        shapes = [cells[:n] for n in range(len(cells), -1, -1)]
+        if value.shape not in shapes:
+            allowed = ", ".join(map(str, shapes[:-1])) + " or ()" * (len(shapes) > 1) or "()"
+            raise ValueError(f"{type(self).__name__}.{name} must have shape {allowed}, got {value.shape}")
+        return jnp.broadcast_to(value.reshape(*value.shape, *(1,) * (len(cells) - value.ndim)), cells)

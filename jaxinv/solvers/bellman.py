@@ -5,8 +5,8 @@ in double precision, since float32 cannot tell values of hundreds apart by the 1
 """
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,32 +19,41 @@ from jaxinv.env.finite import FiniteModel
 # Triples of state, action and outcome that are in memory at a time, unless the caller gives a number of states.
 _TRIPLES = 2**20
 
+Solver = TypeVar("Solver", bound=Callable)
+# What to do in a state: its number and the state itself -> the environment's action.
+Decision = Callable[[Array, Any], Any]
 
-def in_double_precision(solver: Callable) -> Callable:
-    """Run ``solver`` in float64 whatever the caller's setting is. Floats come back as float64 numpy arrays; inside
-    ``jit`` and ``vmap``, which cannot hold them, as float32."""
+
+def in_double_precision(solver: Solver) -> Solver:
+    """Run ``solver`` in float64 whatever the caller's setting is. Results come back as numpy arrays, float64 ones;
+    inside ``jit`` and ``vmap``, which cannot hold them, as float32."""
 
     def leave(leaf: Any) -> Any:
         if not isinstance(leaf, Tracer):
             return np.asarray(leaf)
         return leaf.astype(jnp.float32) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf.astype(jnp.int32)
 
+    @wraps(solver)
     def run(*args: Any, **kwargs: Any) -> Any:
         with jax.enable_x64(True):
             return jax.tree.map(leave, solver(*args, **kwargs))
 
-    return run
+    return run  # type: ignore[return-value]
 
 
-def action_values(model: FiniteModel, params: Any, values: Array, discount: Array, state: Any, action: Any) -> Array:
+def action_value(model: FiniteModel, params: Any, values: Array, discount: Array, state: Any, action: Any) -> Array:
     """Expected reward of ``action`` in ``state`` plus the discounted value of where it leads, []."""
+    index, weights, reward, ends = outcomes(model, params, state, action)
+    return jnp.sum(weights * (reward + discount * jnp.where(ends, 0.0, values[index])))
+
+
+def outcomes(model: FiniteModel, params: Any, state: Any, action: Any) -> tuple[Array, Array, Array, Array]:
+    """All that can come of ``action`` in ``state``: numbers of the next states, probabilities, rewards, ends; [K]."""
     exo, probabilities = model.exogenous_support(state, action, params)
     following, outcome = jax.vmap(model.env.transition, (None, None, 0, None))(state, action, exo, params)
     index = jax.vmap(model.state_to_index, (0, None))(following, params)
-    later = jnp.where(outcome.terminated, 0.0, values[index])
-    # Probabilities may be float32 ones, whose sum is not 1 to the precision wanted.
-    weights = probabilities.astype(float) / jnp.sum(probabilities.astype(float))
-    return weights @ (outcome.reward + discount * later)
+    probabilities = probabilities.astype(float)  # may be float32 ones, whose sum is not 1 to the precision wanted
+    return index, probabilities / jnp.sum(probabilities), outcome.reward, outcome.terminated
 
 
 def over_states(function: Callable[[Array], Any], num_states: int, batch_size: int) -> Any:
@@ -67,7 +76,7 @@ def default_batch_size(model: FiniteModel, params: Any, num_actions: int) -> int
 
 
 def improve(
-    model: FiniteModel, params: Any, values: Array, discount: Array, *, time: Array | int = 0, batch_size: int
+    model: FiniteModel, params: Any, values: Array, discount: Array, batch_size: int | None, time: Array | int = 0
 ) -> tuple[Array, Array]:
     """The Bellman optimality operator: (values [S], greedy actions int32 [S], the first of several)."""
     actions = jnp.arange(model.num_actions, dtype=jnp.int32)
@@ -76,27 +85,31 @@ def improve(
         state = model.index_to_state(index, params, time)
 
         def value(action: Array) -> Array:
-            return action_values(model, params, values, discount, state, model.index_to_action(action, params))
+            return action_value(model, params, values, discount, state, model.index_to_action(action, params))
 
         q = jnp.where(model.action_mask(state, params), jax.vmap(value)(actions), -jnp.inf)
-        return jnp.max(q), jnp.argmax(q).astype(jnp.int32)
+        highest = jnp.max(q)
+        # Not argmax, which cannot be compiled in double precision within a program in single precision.
+        return highest, jnp.min(jnp.where(q == highest, actions, model.num_actions))
 
+    batch_size = batch_size or default_batch_size(model, params, model.num_actions)
     return over_states(best, model.num_states, batch_size)
 
 
 def follow(
-    model: FiniteModel,
-    params: Any,
-    values: Array,
-    discount: Array,
-    decide: Callable[[Array, Any], Any],
-    *,
-    batch_size: int,
+    model: FiniteModel, params: Any, values: Array, discount: Array, decide: Decision, batch_size: int | None
 ) -> Array:
-    """The Bellman operator of a policy, [S]; ``decide(index, state)`` is its action."""
+    """The Bellman operator of a policy, [S]."""
 
     def value(index: Array) -> Array:
         state = model.index_to_state(index, params)
-        return action_values(model, params, values, discount, state, decide(index, state))
+        return action_value(model, params, values, discount, state, decide(index, state))
 
-    return over_states(value, model.num_states, batch_size)
+    return over_states(value, model.num_states, batch_size or default_batch_size(model, params, 1))
+
+
+def decision(model: FiniteModel, params: Any, policy: Any) -> Decision:
+    """What ``policy`` does, an array of action numbers [S] or a policy for ``model.env``; the latter must not draw."""
+    if callable(policy):
+        return lambda index, state: policy(model.env, state, params, jax.random.key(0))
+    return lambda index, state: model.index_to_action(jnp.asarray(policy)[index], params)

@@ -1,4 +1,4 @@
-"""Value iteration, discounted and relative, with bounds."""
+"""Value iteration, discounted and relative, and the evaluation of policies, with bounds."""
 
 from functools import partial
 from typing import Any
@@ -14,19 +14,25 @@ from jaxinv.solvers.bellman import in_double_precision
 
 
 @struct.dataclass
-class Solution:
-    """Of a finite model with S states. Rewards are maximised: a cost is a negative reward."""
+class Values:
+    """Of a policy on a finite model with S states. Rewards are counted: a cost is a negative reward."""
 
-    values: Array  # [S] expected discounted reward from each state on; relative values for the average criterion
-    actions: Array  # int32 [S] an optimal action in each state, the first of several
-    lower: Array  # [] bounds of the gain, the average reward per period; discounted, of the error of the values
+    values: Array  # [S] expected discounted reward from each state on; average criterion: relative to state 0
+    lower: Array  # [] bounds of the gain, the average reward per period; discounted: of the error of ``values``
     upper: Array  # []
-    iterations: Array  # int32 [] times that all actions were compared
+    iterations: Array  # int32 []
 
     @property
     def gain(self) -> Array:
         """Average reward per period [], within half of ``upper - lower``."""
         return (self.lower + self.upper) / 2
+
+
+@struct.dataclass
+class Solution(Values):
+    """Of the optimal policy; ``iterations`` are comparisons of all actions."""
+
+    actions: Array  # int32 [S] an optimal action in each state, the first of several
 
 
 @in_double_precision
@@ -36,17 +42,17 @@ def value_iteration(
     *,
     tolerance: float = 1e-6,
     max_iterations: int = 100_000,
-    sweeps: int = 10,
+    sweeps: int = 5,
     batch_size: int | None = None,
 ) -> Solution:
-    """Optimal discounted reward at ``params.discount``, each value within ``tolerance``.
+    """Optimal discounted reward at ``params.discount``, which must be below 1; each value within ``tolerance``.
 
     Value iteration with the bounds of MacQueen (1966, Journal of Mathematical Analysis and Applications 14(1)), which
     close long before the values have settled. Between two comparisons of all actions, ``sweeps`` steps evaluate the
     policy found (modified policy iteration: Puterman 2005, *Markov Decision Processes*, sec. 6.5). ``batch_size``
-    states are in memory at a time. Can be vmapped over ``params``, for which ``model`` must be wide enough.
+    states are in memory at a time. Can be vmapped over ``params``, for all of which ``model`` must be wide enough.
     """
-    return _iterate(model, params, params.discount, tolerance, max_iterations, sweeps, batch_size)
+    return _solve(model, params, params.discount, tolerance, max_iterations, sweeps, batch_size)
 
 
 @in_double_precision
@@ -56,7 +62,7 @@ def relative_value_iteration(
     *,
     tolerance: float = 1e-6,
     max_iterations: int = 100_000,
-    sweeps: int = 10,
+    sweeps: int = 5,
     batch_size: int | None = None,
 ) -> Solution:
     """Optimal average reward per period, to a span of ``tolerance`` between its lower and upper bound (Odoni 1969,
@@ -65,42 +71,83 @@ def relative_value_iteration(
     For problems in which one class of states is left in the end and visited without a period; others do not converge
     and end after ``max_iterations`` with bounds apart. The rest is as in :func:`value_iteration`.
     """
-    return _iterate(model, params, jnp.float32(1), tolerance, max_iterations, sweeps, batch_size)
+    return _solve(model, params, 1.0, tolerance, max_iterations, sweeps, batch_size)
+
+
+@in_double_precision
+def policy_evaluation(
+    model: FiniteModel,
+    params: Any,
+    policy: Any,
+    *,
+    average: bool = True,
+    tolerance: float = 1e-6,
+    max_iterations: int = 100_000,
+    batch_size: int | None = None,
+) -> Values:
+    """What a policy earns per period in the long run or, unless ``average``, discounted from each state on.
+
+    ``policy``: an array of action numbers [S], or a policy for ``model.env`` that does not draw at random. Bounds are
+    as in :func:`relative_value_iteration` and :func:`value_iteration`.
+    """
+    discount = 1.0 if average else params.discount
+    return _evaluate(model, params, policy, discount, tolerance, max_iterations, batch_size)
+
+
+def _bounds(values: Array, previous: Array, discount: Array) -> tuple[Array, Array]:
+    """Of the gain; discounted, of what a step's change may still add to values: it goes on as a geometric series."""
+    future = jnp.where(discount >= 1.0, 1.0, discount / jnp.maximum(1.0 - discount, 1e-12))
+    return future * jnp.min(values - previous), future * jnp.max(values - previous)
+
+
+def _settled(found: Any, discount: Array) -> Any:
+    """Average: values relative to state 0. Discounted: values in the middle of their bounds."""
+    average = discount >= 1.0
+    shift = jnp.where(average, -found.values[0], found.gain)
+    middle = jnp.where(average, 0.0, found.gain)
+    return found.replace(values=found.values + shift, lower=found.lower - middle, upper=found.upper - middle)
 
 
 @partial(jax.jit, static_argnames=("model", "max_iterations", "sweeps", "batch_size"))
-def _iterate(model, params, discount, tolerance, max_iterations, sweeps, batch_size) -> Solution:
-    improve_size = batch_size or bellman.default_batch_size(model, params, model.num_actions)
-    follow_size = batch_size or bellman.default_batch_size(model, params, 1)
+def _solve(model, params, discount, tolerance, max_iterations, sweeps, batch_size) -> Solution:
     discount = jnp.asarray(discount, float)
-    average = discount >= 1.0
-    # What a change of the values in the last iteration may still add to them: geometric, once for the average.
-    future = jnp.where(average, 1.0, discount / jnp.maximum(1.0 - discount, 1e-12))
 
     def improve(values: Array, iterations: Array) -> Solution:
-        improved, actions = bellman.improve(model, params, values, discount, batch_size=improve_size)
-        change = improved - values
-        lower, upper = future * jnp.min(change), future * jnp.max(change)
-        return Solution(improved, actions, lower, upper, iterations)
+        improved, actions = bellman.improve(model, params, values, discount, batch_size)
+        return Solution(improved, *_bounds(improved, values, discount), iterations, actions)
 
     def body(found: Solution) -> Solution:
+        decide = bellman.decision(model, params, found.actions)
+
         def sweep(_, values: Array) -> Array:
-            values = values - jnp.where(average, values[0], 0.0)
-            return bellman.follow(
-                model,
-                params,
-                values,
-                discount,
-                lambda index, state: model.index_to_action(found.actions[index], params),
-                batch_size=follow_size,
-            )
+            values = values - jnp.where(discount >= 1.0, values[0], 0.0)
+            return bellman.follow(model, params, values, discount, decide, batch_size)
 
         return improve(jax.lax.fori_loop(0, sweeps, sweep, found.values), found.iterations + 1)
 
     def unfinished(found: Solution) -> Array:
         return (found.upper - found.lower > tolerance) & (found.iterations < max_iterations)
 
-    found = jax.lax.while_loop(unfinished, body, improve(jnp.zeros(model.num_states), jnp.int32(1)))
-    shift = jnp.where(average, -found.values[0], found.gain)
-    middle = jnp.where(average, 0.0, found.gain)
-    return found.replace(values=found.values + shift, lower=found.lower - middle, upper=found.upper - middle)
+    first = improve(jnp.zeros(model.num_states), jnp.int32(1))
+    return _settled(jax.lax.while_loop(unfinished, body, first), discount)
+
+
+@partial(jax.jit, static_argnames=("model", "max_iterations", "batch_size"))
+def _evaluate(model, params, policy, discount, tolerance, max_iterations, batch_size) -> Values:
+    discount = jnp.asarray(discount, float)
+    decide = bellman.decision(model, params, policy)
+
+    def step(values: Array, iterations: Array) -> Values:
+        values = values - jnp.where(discount >= 1.0, values[0], 0.0)
+        following = bellman.follow(model, params, values, discount, decide, batch_size)
+        return Values(following, *_bounds(following, values, discount), iterations)
+
+    def unfinished(found: Values) -> Array:
+        return (found.upper - found.lower > tolerance) & (found.iterations < max_iterations)
+
+    found = jax.lax.while_loop(
+        unfinished,
+        lambda found: step(found.values, found.iterations + 1),
+        step(jnp.zeros(model.num_states), jnp.int32(1)),
+    )
+    return _settled(found, discount)
