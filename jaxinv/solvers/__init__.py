@@ -2,6 +2,7 @@
 
 from jaxinv.solvers.finite_horizon import Plan, backward_induction
 from jaxinv.solvers.policy_iteration import policy_improvement, policy_iteration, stationary_distribution
+from jaxinv.solvers.q_learning import QTable, q_learning
 from jaxinv.solvers.value_iteration import (
     Solution,
     Values,
@@ -12,12 +13,14 @@ from jaxinv.solvers.value_iteration import (
 
 __all__ = [
     "Plan",
+    "QTable",
     "Solution",
     "Values",
     "backward_induction",
     "policy_evaluation",
     "policy_improvement",
     "policy_iteration",
+    "q_learning",
     "relative_value_iteration",
     "stationary_distribution",
     "value_iteration",
