@@ -1,8 +1,12 @@
-"""Environments by name."""
+"""Environments by name, with default numbers, those of a published instance, or given ones."""
 
+import dataclasses
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
+from jaxinv.demand.named import make_demand
+from jaxinv.env import instances
 from jaxinv.env.core import Environment
 
 # Name -> "module:class", imported when made.
@@ -24,10 +28,36 @@ def register(name: str, target: str) -> None:
     _ENVIRONMENTS[name] = target
 
 
-def make(name: str, **structure: Any) -> tuple[Environment, Any]:
-    """Environment of the given static structure, and its default parameters."""
+def make(name: str, *, instance: str | None = None, **structure: Any) -> tuple[Environment, Any]:
+    """Environment and parameters: of a published ``instance`` (see ``instances``), or of the given static structure
+    with default numbers. Raises ``ValueError`` for names that do not exist."""
+    if instance is None:
+        env = _class(name)(**structure)
+        return env, env.default_params()
+    return build(name, {**instances.find(name, instance).settings, **structure})
+
+
+def build(name: str, settings: Mapping[str, Any]) -> tuple[Environment, Any]:
+    """Environment and parameters from one flat mapping: fields of the environment's class and of its parameters by
+    name; ``demand`` as a process or as a kind of ``demand.make_demand``, whose numbers are ``demand.mean`` and so on.
+
+    Raises ``ValueError`` for what does not exist or does not fit.
+    """
+    cls = _class(name)
+    fields = {field.name for field in dataclasses.fields(cls)}
+    structure = {key: value for key, value in settings.items() if key in fields}
+    numbers = {key: value for key, value in settings.items() if key not in fields and not key.startswith("demand.")}
+    of_demand = {key.partition(".")[2]: value for key, value in settings.items() if key.startswith("demand.")}
+    if isinstance(numbers.get("demand"), str):
+        numbers["demand"] = make_demand(numbers["demand"], **of_demand)
+    elif of_demand:
+        raise ValueError(f"demand.{next(iter(of_demand))} needs demand to be the name of a kind")
+    env = cls(**structure)
+    return env, env.make_params(**numbers)  # type: ignore[attr-defined]
+
+
+def _class(name: str) -> type[Environment]:
     if name not in _ENVIRONMENTS:
         raise ValueError(f"no environment {name!r}; registered are {', '.join(registered())}")
     module, _, cls = _ENVIRONMENTS[name].partition(":")
-    env = getattr(importlib.import_module(module), cls)(**structure)
-    return env, env.default_params()
+    return getattr(importlib.import_module(module), cls)

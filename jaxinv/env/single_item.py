@@ -8,15 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.scipy.stats import binom
 
 from jaxinv import struct
-from jaxinv.demand import Demand, DemandState, Poisson
-from jaxinv.demand.lead_time import fractile, lead_time_demand
+from jaxinv.demand import Demand, Poisson
 from jaxinv.demand.quantiles import binomial_quantile
 from jaxinv.env import core, spaces
 from jaxinv.env.dynamics import UNLIMITED
-from jaxinv.env.finite import Lattice, joint_support
+from jaxinv.env.finite import FiniteModel
 
 YIELDS = ("certain", "binomial", "all_or_nothing")
 
@@ -35,7 +33,7 @@ class Params(core.EnvParams):
     batch_size: Array = struct.leaf(1.0, above=0.0)  # units; met by action wrappers, not by the transition
     minimum_order: Array = struct.leaf(0.0, low=0.0)  # units; likewise
     yield_probability: Array = struct.leaf(1.0, low=0.0, high=1.0)  # of a unit, or of an order, to arrive
-    lead_time_probs: Array | None = struct.leaf(None, low=0.0, high=1.0)  # [L + 1] of 0..L periods, where random
+    lead_time_probs: Any = struct.leaf(None, low=0.0, high=1.0)  # [L + 1] of 0..L periods, where random
     final_holding_cost: Array = struct.leaf(0.0)  # on stock at the end of the horizon, less what it is worth
     final_stockout_cost: Array = struct.leaf(0.0)  # on the backlog at the end of the horizon
     initial_inventory: Array = struct.leaf(0.0)  # units at reset: on hand less backlog
@@ -290,7 +288,7 @@ class SingleItem(core.Environment):
         max_order: int | None = None,
         max_position: int | None = None,
         min_inventory: int | None = None,
-    ) -> "SingleItemModel":
+    ) -> FiniteModel:
         """Its states and actions, numbered, for whole units: for concrete ``params``, and others like them.
 
         Lost sales without fixed cost and with a certain yield have bounds that lose nothing: with s_l the newsvendor
@@ -301,134 +299,6 @@ class SingleItem(core.Environment):
 
         Raises ``ValueError`` where inventory is not whole, ``NotImplementedError`` where demand has no finite support.
         """
-        share = float(params.backlog_share)
-        if share not in (0.0, 1.0) or float(params.batch_size) != round(float(params.batch_size)):
-            raise ValueError(
-                "a finite model needs whole units: SingleItem.backlog_share 0 or 1 and a whole batch_size, got "
-                f"{share} and {float(params.batch_size)}"
-            )
-        units = float(params.batch_size)
-        share = float(params.backlog_share)
-        if share not in (0.0, 1.0) or units != round(units):
-            raise ValueError(
-                f"a finite model needs whole units: SingleItem.backlog_share 0 or 1, got {share}, and a whole "
-                f"batch_size, got {units}"
-            )
-        demand, holding = params.demand, float(params.holding_cost)
-        penalty = float(params.stockout_cost + params.price)
-        levels = [
-            max(
-                fractile(total, penalty / (penalty + holding))
-                for total in lead_time_demand(demand, self.lead_time + 1 - k)
-            )
-            for k in range(self.lead_time + 1)
-        ]
-        lossless = share == 0.0 and not float(params.fixed_order_cost) and demand.cycle == 1
-        lossless &= self.supply_yield == "certain" and not self.random_lead_time
-        economic = math.sqrt(2 * float(params.fixed_order_cost) * float(demand.mean()) / max(holding, 1e-6))
-        positions = tuple(levels)
-        if not lossless:
-            supply = max(float(params.yield_probability), 0.1)
-            positions = tuple(math.ceil((level + 2 * economic) / supply) for level in (levels[0], levels[-1]))
-        largest = positions[0] if max_position is None else max_position
-        lowest = 0 if min_inventory is None else min_inventory
-        if share == 1.0 and min_inventory is None:
-            lowest = -max(len(total) for total in lead_time_demand(demand, self.lead_time + 1)) - math.ceil(
-                2 * economic
-            )
-        if max_order is None:
-            # With backlog and at once, an order may have to raise the lowest inventory to the highest.
-            max_order = positions[-1] if share == 0.0 or self.lead_time else largest - lowest
-        given = max_order != positions[-1] or largest != positions[0]
-        outstanding = max(self.lead_time - 1, 0)
-        return SingleItemModel(
-            env=self,
-            positions=(largest,) if given or not lossless else positions,
-            max_batches=int(max_order // units),
-            num_demands=max(len(total) for total in lead_time_demand(demand, 1)),
-            lattice=Lattice(
-                low=(lowest, *(0,) * outstanding, 0, 0),
-                sizes=(
-                    largest - lowest + 1,
-                    *(max_order + 1,) * outstanding,
-                    self.lead_time + 1 if self.random_lead_time else 1,
-                    demand.cycle,
-                ),
-            ),
-        )
+        from jaxinv.env import single_item_model  # which is about this class
 
-
-@dataclasses.dataclass(frozen=True)
-class SingleItemModel:
-    """States and actions of :class:`SingleItem`, numbered (see ``env.finite.FiniteModel``): inventory, outstanding
-    orders, the last lead time where it is random, and the day in the cycle of demand; orders of 0.. batches."""
-
-    env: SingleItem
-    max_batches: int
-    positions: tuple[int, ...]  # largest sums of what arrives from period l on, order included, for l = 0, 1, ...
-    lattice: Lattice
-    num_demands: int
-
-    @property
-    def num_states(self) -> int:
-        return len(self.lattice)
-
-    @property
-    def num_actions(self) -> int:
-        return self.max_batches + 1
-
-    def index_to_state(self, index: Array, params: Params, time: Array | int = 0) -> State:
-        *quantities, lead_time, day = self.lattice.vector(index)
-        inventory, *pipeline = (jnp.asarray(units, jnp.float32) for units in quantities)
-        return State(
-            time=jnp.asarray(time, jnp.int32),
-            exo=ExoState(demand=DemandState(day=day), lead_time=lead_time if self.env.random_lead_time else ()),
-            inventory=inventory,
-            pipeline=tuple(pipeline),
-        )
-
-    def state_to_index(self, state: State, params: Params) -> Array:
-        lead_time = state.exo.lead_time if self.env.random_lead_time else jnp.int32(0)
-        day = state.exo.demand.day % params.demand.cycle
-        return self.lattice.index((state.inventory, *state.pipeline, lead_time, day))
-
-    def index_to_action(self, index: Array, params: Params) -> Array:
-        return index * params.batch_size
-
-    def action_mask(self, state: State, params: Params) -> Array:
-        """Orders within the bounds that reach ``minimum_order``; ordering nothing always is legal."""
-        orders = jnp.arange(self.num_actions) * params.batch_size
-        allowed = orders >= params.minimum_order
-        for k, largest in enumerate(self.positions):
-            allowed &= sum((state.inventory, *state.pipeline)[k:], orders) <= largest
-        return allowed | (orders == 0)
-
-    def exogenous_support(self, state: State, action: Array, params: Params) -> tuple[Exogenous, Array]:
-        env, day = self.env, state.exo.demand
-        supports = [params.demand.law(day).support(self.num_demands)]
-        if env.random_lead_time:
-            drawn = jnp.arange(env.lead_time + 1)
-            supports.append((jnp.maximum(drawn, state.exo.lead_time - 1), params.lead_time_probs))
-        if env.supply_yield != "certain":
-            supports.append(self._supply(state, action, params))
-        (demand, *rest), probabilities = joint_support(supports)
-        lead_time = rest.pop(0) if env.random_lead_time else ()
-
-        def every(value: Array) -> Array:  # the same for all outcomes
-            return jnp.broadcast_to(value, probabilities.shape)
-
-        following = params.demand.advance(jnp.zeros(0), day)
-        next_exo = ExoState(demand=jax.tree.map(every, following), lead_time=lead_time)
-        supply = (rest[0], rest[0]) if rest else ()
-        return Exogenous(demand=demand, lead_time=lead_time, supply=supply, next=next_exo), probabilities
-
-    def _supply(self, state: State, action: Array, params: Params) -> tuple[Array, Array]:
-        """Uniforms that stand for all that can arrive of the next order, and the probabilities of that."""
-        p = params.yield_probability
-        if self.env.supply_yield == "all_or_nothing":
-            return jnp.stack([p / 2, (1 + p) / 2]), jnp.stack([p, 1 - p])
-        units = state.pipeline[0] if state.pipeline else action
-        most = self.lattice.sizes[1] if state.pipeline else self.num_actions
-        arriving = jnp.arange(most)
-        probabilities = binom.pmf(arriving, units, p)
-        return jnp.cumsum(probabilities) - probabilities / 2, probabilities
+        return single_item_model.finite_model(self, params, max_order, max_position, min_inventory)

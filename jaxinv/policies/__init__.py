@@ -1,9 +1,17 @@
 """Replenishment heuristics as small pytrees."""
 
 from jaxinv.policies.base import Heuristic
-from jaxinv.policies.continuous import BaseStock, CappedBaseStock, ConstantOrder, ReorderPoint
+from jaxinv.policies.continuous import (
+    BaseStock,
+    CappedBaseStock,
+    CappedReorderPoint,
+    ConstantOrder,
+    ReorderPoint,
+    ReorderQuantity,
+)
 from jaxinv.policies.following import Following
 from jaxinv.policies.joint import CanOrder, ForecastBaseStock, JointQuantity, PeriodicReview
+from jaxinv.policies.lost_sales import Myopic1, Myopic2, ProjectedInventory, VectorBaseStock
 from jaxinv.policies.rebalancing import Rebalancing
 from jaxinv.policies.sizing import Factor, Sizing
 
@@ -23,14 +31,20 @@ __all__ = [
     "BaseStock",
     "CanOrder",
     "CappedBaseStock",
+    "CappedReorderPoint",
     "ConstantOrder",
     "Factor",
     "Following",
     "ForecastBaseStock",
     "Heuristic",
     "JointQuantity",
+    "Myopic1",
+    "Myopic2",
     "PeriodicReview",
+    "ProjectedInventory",
     "Rebalancing",
     "ReorderPoint",
+    "ReorderQuantity",
     "Sizing",
+    "VectorBaseStock",
 ]

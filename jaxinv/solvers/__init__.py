@@ -1,7 +1,8 @@
 """Exact solutions of finite models: dynamic programming on the environments' own transitions."""
 
+from jaxinv.solvers.chain import Chain, reachable_chain
 from jaxinv.solvers.finite_horizon import Plan, backward_induction
-from jaxinv.solvers.policy_iteration import policy_improvement, policy_iteration, stationary_distribution
+from jaxinv.solvers.policy_iteration import policy_improvement, policy_iteration
 from jaxinv.solvers.q_learning import QTable, q_learning
 from jaxinv.solvers.value_iteration import (
     Solution,
@@ -12,6 +13,7 @@ from jaxinv.solvers.value_iteration import (
 )
 
 __all__ = [
+    "Chain",
     "Plan",
     "QTable",
     "Solution",
@@ -21,7 +23,7 @@ __all__ = [
     "policy_improvement",
     "policy_iteration",
     "q_learning",
+    "reachable_chain",
     "relative_value_iteration",
-    "stationary_distribution",
     "value_iteration",
 ]

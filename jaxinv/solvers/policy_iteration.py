@@ -1,4 +1,4 @@
-"""Policy iteration: evaluation and improvement in turn; the stationary distribution of a policy."""
+"""Policy iteration: evaluation and improvement in turn."""
 
 from functools import partial
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
 from jaxinv.env.finite import FiniteModel
 from jaxinv.solvers import bellman
@@ -59,42 +58,3 @@ def policy_iteration(
         if not gains.any():
             break
     return Solution(found.values, found.lower, found.upper, found.iterations, jnp.asarray(actions, jnp.int32))
-
-
-@in_double_precision
-def stationary_distribution(
-    model: FiniteModel,
-    params: Any,
-    policy: Any,
-    *,
-    tolerance: float = 1e-9,
-    max_iterations: int = 100_000,
-    batch_size: int | None = None,
-) -> Array:
-    """Share of periods [S] that ``policy`` spends in each state in the long run, to a total change of ``tolerance``
-    per period. ``policy`` is as in :func:`policy_evaluation`."""
-    return _stationary(model, params, policy, tolerance, max_iterations, batch_size)
-
-
-@partial(jax.jit, static_argnames=("model", "max_iterations", "batch_size"))
-def _stationary(model, params, policy, tolerance, max_iterations, batch_size) -> Array:
-    decide = bellman.decision(model, params, policy)
-
-    def leads_to(index: Array) -> tuple[Array, Array]:
-        state = model.index_to_state(index, params)
-        following, weights, _, _ = bellman.outcomes(model, params, state, decide(index, state))
-        return following, weights
-
-    batch_size = batch_size or bellman.default_batch_size(model, params, 1)
-    following, weights = bellman.over_states(leads_to, model.num_states, batch_size)  # [S, K]
-
-    def step(carry):
-        share, _, iteration = carry
-        after = jnp.zeros(model.num_states).at[following].add(share[:, None] * weights)
-        return after, jnp.sum(jnp.abs(after - share)), iteration + 1
-
-    def unfinished(carry):
-        return (carry[1] > tolerance) & (carry[2] < max_iterations)
-
-    start = jnp.full(model.num_states, 1.0 / model.num_states), jnp.asarray(jnp.inf), jnp.int32(0)
-    return jax.lax.while_loop(unfinished, step, start)[0]
