@@ -1,17 +1,22 @@
 """Inventory problems as pure transitions. Needs only jax, numpy and flax.struct."""
 
 from jaxinv.env.core import Environment, EnvParams, EnvState, Exogenous, Ledger, Outcome, Policy, Transition
-from jaxinv.env.registry import make, register, registered
+from jaxinv.env.instances import Figure, Instance, instances
+from jaxinv.env.registry import build, make, register, registered
 
 __all__ = [
     "EnvParams",
     "EnvState",
     "Environment",
     "Exogenous",
+    "Figure",
+    "Instance",
     "Ledger",
     "Outcome",
     "Policy",
     "Transition",
+    "build",
+    "instances",
     "make",
     "register",
     "registered",

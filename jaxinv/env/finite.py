@@ -60,6 +60,12 @@ class Lattice:
     def __len__(self) -> int:
         return math.prod(self.sizes)
 
+    def wider(self, factor: float) -> "Lattice":
+        """One with bounds ``factor`` times as far, for policies that go beyond what is optimal."""
+        bounds = [(low, low + size - 1) for low, size in zip(self.low, self.sizes, strict=True)]
+        bounds = [(math.floor(factor * low), math.ceil(factor * high)) for low, high in bounds]
+        return Lattice(tuple(low for low, _ in bounds), tuple(high - low + 1 for low, high in bounds))
+
     def vector(self, index: Array) -> tuple[Array, ...]:
         """The entries, int32 [] each, of vector number ``index``."""
         entries = []

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxinv.demand.named import make_demand
-from jaxinv.env import instances
+from jaxinv.env.instances import find
 from jaxinv.env.core import Environment
 
 # Name -> "module:class", imported when made.
@@ -34,7 +34,7 @@ def make(name: str, *, instance: str | None = None, **structure: Any) -> tuple[E
     if instance is None:
         env = _class(name)(**structure)
         return env, env.default_params()
-    return build(name, {**instances.find(name, instance).settings, **structure})
+    return build(name, {**find(name, instance).settings, **structure})
 
 
 def build(name: str, settings: Mapping[str, Any]) -> tuple[Environment, Any]:

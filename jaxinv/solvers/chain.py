@@ -13,8 +13,8 @@ from jaxinv.env.finite import FiniteModel
 from jaxinv.solvers import bellman
 from jaxinv.solvers.bellman import in_double_precision
 
-# Probability that a period leads out of the model's bounds, above which these are too narrow for the policy.
-_OUTSIDE = 1e-6
+# Share of periods that lead out of the model's bounds, above which these are too narrow for the policy.
+_OUTSIDE = 1e-8
 _BATCH = 4096
 
 
@@ -70,18 +70,19 @@ def reachable_chain(
             following, weights, rewards, outside = (
                 np.concatenate([np.asarray(row[i]) for row in rows])[: frontier.size] for i in range(4)
             )
-            if outside.max() > _OUTSIDE:
-                raise ValueError(
-                    f"the policy leads out of the model's bounds with probability {outside.max():.2g}: give "
-                    f"{type(model.env).__name__}.finite_model wider ones"
-                )
-            found.append((frontier, following, weights, rewards))
+            found.append((frontier, following, weights, rewards, outside))
             frontier = np.setdiff1d(np.unique(following), known)
             known = np.union1d(known, frontier)
-        states, following, weights, rewards = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        states, following, weights, rewards, outside = (np.concatenate(parts) for parts in zip(*found, strict=True))
         order = np.argsort(states)
         position = order[np.searchsorted(states, following, sorter=order)].astype(np.int32)
-        return Chain(states=states, following=position, probabilities=weights, rewards=rewards)  # type: ignore
+        chain: Any = Chain(states=states, following=position, probabilities=weights, rewards=rewards)  # type: ignore
+        if outside.any() and (share := chain.stationary_distribution() @ outside) > _OUTSIDE:
+            raise ValueError(
+                f"the policy leads out of the model's bounds in a share of {share:.2g} of all periods: give "
+                f"{type(model.env).__name__}.finite_model wider ones, or take a wider lattice"
+            )
+        return chain
 
 
 def _batches(indices: np.ndarray) -> list[np.ndarray]:

@@ -14,6 +14,7 @@ class Figure:
     digits: int  # decimals of ``value`` that are known
     printed: int | None = None  # decimals that the source prints; None: the value is not published but recomputed
     parameters: Mapping[str, float] = dataclasses.field(default_factory=dict)  # of the policy; none: its best ones
+    note: str = ""  # why what is computed differs from what is printed
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,60 @@
+"""Which problem an experiment is about: a published instance, or any other given by its parameters."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class ProblemConfig:
+    env: str = "SingleItem-v0"
+    """registered environment of an instance that is given by --set"""
+    set: tuple[str, ...] = ()
+    """its parameters by name, e.g. --set demand=poisson demand.mean=5 lead_time=3 stockout_cost=9 holding_cost=1"""
+    file: Path | None = None
+    """the same in a YAML or JSON file: a mapping of names to values, with env among them"""
+    criterion: str = "average"
+    """what such an instance is judged by: average or discounted"""
+
+
+def given_instance(config: ProblemConfig) -> Any:
+    """The ``Instance`` that a file or the command line describes; None if neither does.
+
+    Raises ``ValueError`` for what cannot be read, does not exist or does not fit.
+    """
+    from jaxinv.env import build
+    from jaxinv.env.instances import Instance
+
+    if not config.set and config.file is None:
+        return None
+    settings, name, env = {}, "given", config.env
+    if config.file is not None:
+        settings, name = _read(config.file), config.file.stem
+        env = settings.pop("env", env)
+    for pair in config.set:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"--set takes name=value, got {pair!r}")
+        settings[key] = _value(value)
+    build(env, settings)  # what does not fit fails now
+    return Instance(env, f"{name}/{env}", settings, source="given by its parameters", criterion=config.criterion)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        settings = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise ValueError(f"cannot read {path}: {error}") from None
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} must hold a mapping of names to values, got {type(settings).__name__}")
+    return {key: _value(value) if isinstance(value, str) else value for key, value in settings.items()}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

@@ -1,0 +1,191 @@
+"""Costs of an instance by the library's own means: exactly where the state space allows, else by simulation."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxinv import policies, solvers
+from jaxinv.demand.lead_time import lead_time_demand
+from jaxinv.env import build
+from jaxinv.env.finite import FiniteModel
+from jaxinv.env.instances import Figure, Instance
+from jaxinv.evaluate import evaluate, sample_paths
+from jaxinv.optimise.search import grid_search
+
+_PERIODS = 365  # counted by the criterion "year", after a warm-up
+_WARMUP = 100
+_LARGEST_MYOPIC = 40  # units a period may demand
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A line of the table; None where there is nothing to say."""
+
+    instance: str
+    quantity: str
+    published: float | None  # as printed
+    computed: float | None
+    difference: float | None
+    error: float | None  # standard error of a simulated value; None for exact ones
+    agrees: bool | None  # to the digits printed or, simulated, within three standard errors
+    seconds: float
+    note: str = ""
+
+
+class Problem:
+    """An instance, built, with what is computed of it."""
+
+    def __init__(self, instance: Instance, max_triples: float, num_paths: int):
+        self.instance = instance
+        self.env: Any
+        self.env, self.params = build(instance.env, instance.settings)
+        self.max_triples = max_triples
+        self.num_paths = num_paths
+        self.model: Any = None  # a FiniteModel, where there is one
+        if hasattr(self.env, "finite_model"):
+            try:
+                self.model = self.env.finite_model(self.params)
+            except (ValueError, NotImplementedError):  # no whole units or no finite support
+                self.model = None
+
+    # -- optimum --------------------------------------------------------------------------------------------------
+    def optimum(self) -> float | None:
+        """Optimal cost; None where the problem is too large."""
+        if self.model is None or self._triples() > self.max_triples:
+            return None
+        criterion = self.instance.criterion
+        if criterion == "average":
+            return -float(solvers.relative_value_iteration(self.model, self.params).gain)
+        if criterion == "finite":
+            horizon = self.env.horizon
+            return -float(solvers.backward_induction(self.model, self.params, horizon).values[0, self._start()])
+        solution = solvers.value_iteration(self.model, self.params)
+        if criterion == "discounted":
+            return -float(solution.values[self._start()])
+        return self._chain_cost(self.model, jnp.asarray(solution.actions))
+
+    def _triples(self) -> float:
+        model = self.model
+
+        def probabilities(params):
+            state = model.index_to_state(jnp.int32(0), params)
+            return model.exogenous_support(state, model.index_to_action(jnp.int32(0), params), params)[1]
+
+        outcomes = jax.eval_shape(probabilities, self.params).shape[0]
+        return float(model.num_states) * model.num_actions * outcomes
+
+    def _start(self) -> int:
+        state = self.env.init_state(jnp.zeros(self.env.num_initial_uniforms(self.params)), self.params)
+        return int(self.model.state_to_index(state, self.params))
+
+    # -- policies -------------------------------------------------------------------------------------------------
+    def cost(self, policy: Any) -> tuple[float, float | None]:
+        """Cost of a policy and, where it is simulated, its standard error."""
+        for model in self._models():
+            try:
+                return self._chain_cost(model, policy), None
+            except ValueError:  # it leads out of these bounds
+                continue
+        return self._simulated(policy)
+
+    def _models(self) -> Iterator[FiniteModel]:
+        """The model, and ones with wider bounds for policies that go beyond what is optimal."""
+        for factor in (1.0, 1.5, 3.0, 6.0):
+            if self.model is not None and len(lattice := self.model.lattice.wider(factor)) < 2**31:
+                yield dataclasses.replace(self.model, lattice=lattice)
+
+    def _chain_cost(self, model: FiniteModel, policy: Any) -> float:
+        chain = solvers.reachable_chain(model, self.params, policy)
+        criterion = self.instance.criterion
+        if criterion == "average":
+            return -float(chain.gain())
+        if criterion == "discounted":
+            return -float(chain.values(float(self.params.discount))[0])
+        return -float(chain.total(_PERIODS, float(self.params.discount), _WARMUP))
+
+    def _simulated(self, policy: Any) -> tuple[float, float]:
+        if self.instance.criterion != "average":
+            raise ValueError(f"{self.instance.name}: only average costs are simulated")
+        paths = sample_paths(self.env, self.params, jax.random.key(0), self.num_paths, 2000 + _WARMUP)
+        cost = np.asarray(evaluate(policy, self.env, self.params, paths, warmup=_WARMUP).cost).sum(-1).mean(1)
+        return float(cost.mean()), float(cost.std(ddof=1) / np.sqrt(len(cost)))
+
+    def tuned(self, kind: Any, grid: dict[str, np.ndarray], fixed: dict[str, Any]) -> Any:
+        """The best policy of a ``kind`` over a grid of its parameters, by simulation on common paths."""
+        paths = sample_paths(self.env, self.params, jax.random.key(1), 32, 500)
+        arrays = {name: jnp.asarray(values, jnp.float32) for name, values in grid.items()}
+
+        def make(**parameters: Any) -> Any:
+            return kind(**parameters, **fixed)
+
+        return grid_search(make, arrays, self.env, self.params, paths, warmup=_WARMUP).policy
+
+    # -- rows -----------------------------------------------------------------------------------------------------
+    def rows(self) -> Iterator[Row]:
+        """The optimum and every heuristic: the published ones or, where none are, the ones that fit the problem."""
+        figures = {(f.quantity, tuple(f.parameters.items())): f for f in self.instance.figures}
+        if ("optimum", ()) not in figures:
+            figures = {("optimum", ()): Figure("optimum", math.nan, 0), **figures}
+        grids = heuristic_grids(self.env, self.params)
+        if len(figures) == 1:
+            figures |= {(name, ()): Figure(name, math.nan, 0) for name in grids}
+        for figure in figures.values():
+            yield self._row(figure, grids)
+
+    def _row(self, figure: Figure, grids: dict[str, Any]) -> Row:
+        begin, error, parameters, note = time.perf_counter(), None, dict(figure.parameters), figure.note
+        if figure.quantity == "optimum":
+            computed = self.optimum()
+            note = note or ("" if computed is not None else "too large to be solved exactly")
+        elif not hasattr(policies, figure.quantity):
+            computed, note = None, note or "published result of a learner"
+        elif figure.quantity == "Myopic2" and len(lead_time_demand(self.params.demand, 1)) > _LARGEST_MYOPIC:
+            computed, note = None, note or "not computed: its work grows with the fourth power of the largest demand"
+        else:
+            kind = getattr(policies, figure.quantity)
+            if parameters:
+                policy = kind(**parameters)
+            elif figure.quantity in grids:
+                grid, fixed = grids[figure.quantity]
+                policy = self.tuned(kind, grid, fixed)
+                parameters = {name: round(float(getattr(policy, name)), 4) for name in grid}
+                note = note or "tuned by simulation"
+            else:
+                policy = kind.of(self.env, self.params)
+            computed, error = self.cost(policy)
+        published = None if figure.printed is None else round(figure.value, figure.printed)
+        difference = None if published is None or computed is None else computed - published
+        agrees = None
+        if difference is not None:
+            digit = 0.5 * 10.0**-figure.printed  # type: ignore[operator]
+            agrees = abs(difference) <= digit * 1.0001 + 3 * (error or 0.0)
+        of = ", ".join(f"{name}={value:g}" for name, value in parameters.items())
+        quantity = f"{figure.quantity}({of})" if of else figure.quantity
+        seconds = time.perf_counter() - begin
+        return Row(self.instance.name, quantity, published, computed, difference, error, agrees, seconds, note)
+
+
+def heuristic_grids(env: Any, params: Any) -> dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]]:
+    """Policies that fit a problem, by name: the grid their parameters are searched on, and what is fixed of them."""
+    if type(env).__name__ != "SingleItem":
+        return {}
+    position = math.ceil(2.0 * float(params.demand.mean()) * (env.lead_time + 1) + 10)
+    levels = np.arange(position + 1.0)
+    grids: dict[str, Any] = {"BaseStock": ({"level": levels}, {})}
+    if float(params.fixed_order_cost):
+        grids["ReorderPoint"] = {"reorder": levels, "up_to": levels}, {}
+    if not float(params.backlog_share):
+        mean = float(params.demand.mean())
+        grids["CappedBaseStock"] = {"level": levels, "cap": np.arange(1.0, math.ceil(2 * mean) + 2)}, {}
+        grids["ConstantOrder"] = {"quantity": np.arange(0.0, math.floor(mean) + 1)}, {}
+        if params.demand.cycle == 1 and env.supply_yield == "certain":
+            table = policies.ProjectedInventory.of(env, params, level=0.0).demand
+            grids["ProjectedInventory"] = {"level": np.arange(0.0, 4 * mean, 0.25)}, {"demand": table}
+            grids["Myopic1"] = grids["Myopic2"] = None
+    return {name: grid for name, grid in grids.items() if grid is not None}
