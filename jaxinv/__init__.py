@@ -1,3 +1,15 @@
 """jaxinv: inventory control as pure JAX transitions, with learners compiled together with them."""
 
+from typing import Any
+
 __version__ = "0.1.0"
+__all__ = ["instances", "make"]
+
+
+def __getattr__(name: str) -> Any:
+    """``jaxinv.make`` and ``jaxinv.instances``, imported when they are asked for: ``import jaxinv`` is instant."""
+    if name not in __all__:
+        raise AttributeError(f"module 'jaxinv' has no attribute {name!r}")
+    from jaxinv import env
+
+    return getattr(env, name)

@@ -14,6 +14,7 @@ from jaxinv.policies.joint import CanOrder, ForecastBaseStock, JointQuantity, Pe
 from jaxinv.policies.lost_sales import Myopic1, Myopic2, ProjectedInventory, VectorBaseStock
 from jaxinv.policies.rebalancing import Rebalancing
 from jaxinv.policies.sizing import Factor, Sizing
+from jaxinv.policies.table import TablePolicy
 
 HEURISTICS = {
     "base_stock": BaseStock,
@@ -46,5 +47,6 @@ __all__ = [
     "ReorderPoint",
     "ReorderQuantity",
     "Sizing",
+    "TablePolicy",
     "VectorBaseStock",
 ]
