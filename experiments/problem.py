@@ -15,7 +15,7 @@ class ProblemConfig:
     file: Path | None = None
     """the same in a YAML or JSON file: a mapping of names to values, with env among them"""
     criterion: str = "average"
-    """what such an instance is judged by: average or discounted"""
+    """what such an instance is judged by: average, discounted, finite (its horizon) or year (365 periods)"""
 
 
 def given_instance(config: ProblemConfig) -> Any:
@@ -24,7 +24,7 @@ def given_instance(config: ProblemConfig) -> Any:
     Raises ``ValueError`` for what cannot be read, does not exist or does not fit.
     """
     from jaxinv.env import build
-    from jaxinv.env.instances import Instance
+    from jaxinv.env.instances import CRITERIA, Instance
 
     if not config.set and config.file is None:
         return None
@@ -37,6 +37,8 @@ def given_instance(config: ProblemConfig) -> Any:
         if not equals:
             raise ValueError(f"--set takes name=value, got {pair!r}")
         settings[key] = _value(value)
+    if config.criterion not in CRITERIA:
+        raise ValueError(f"--criterion must be one of {', '.join(CRITERIA)}; got {config.criterion!r}")
     build(env, settings)  # what does not fit fails now
     return Instance(env, f"{name}/{env}", settings, source="given by its parameters", criterion=config.criterion)
 

@@ -131,12 +131,20 @@ class Problem:
         """The optimum and every heuristic: the published ones or, where none are, the ones that fit the problem."""
         figures = {(f.quantity, tuple(f.parameters.items())): f for f in self.instance.figures}
         if ("optimum", ()) not in figures:
-            figures = {("optimum", ()): Figure("optimum", math.nan, 0), **figures}
+            figures = {("optimum", ()): Figure("optimum", None), **figures}
         grids = heuristic_grids(self.env, self.params)
         if len(figures) == 1:
-            figures |= {(name, ()): Figure(name, math.nan, 0) for name in grids}
+            figures |= {(name, ()): Figure(name, None) for name in grids}
+        best = None
         for figure in figures.values():
-            yield self._row(figure, grids)
+            row = self._row(figure, grids)
+            if figure.value is not None or row.computed is not None:
+                yield row
+            if figure.quantity == "optimum":
+                best = row.computed
+            if figure.gap is not None:
+                gap = None if best is None or row.computed is None else 100 * (row.computed / best - 1)
+                yield self._compared(f"{row.quantity}, % above optimum", figure.gap, 2, gap, 0.0, None, 0.0, row.note)
 
     def _row(self, figure: Figure, grids: dict[str, Any]) -> Row:
         begin, error, parameters, note = time.perf_counter(), None, dict(figure.parameters), figure.note
@@ -159,15 +167,18 @@ class Problem:
             else:
                 policy = kind.of(self.env, self.params)
             computed, error = self.cost(policy)
-        published = None if figure.printed is None else round(figure.value, figure.printed)
-        difference = None if published is None or computed is None else computed - published
-        agrees = None
-        if difference is not None:
-            digit = 0.5 * 10.0**-figure.printed  # type: ignore[operator]
-            agrees = abs(difference) <= digit * 1.0001 + 3 * (error or 0.0)
         of = ", ".join(f"{name}={value:g}" for name, value in parameters.items())
         quantity = f"{figure.quantity}({of})" if of else figure.quantity
         seconds = time.perf_counter() - begin
+        published = None if figure.printed is None or figure.value is None else round(figure.value, figure.printed)
+        return self._compared(quantity, published, figure.printed, computed, figure.error, error, seconds, note)
+
+    def _compared(self, quantity, published, printed, computed, published_error, error, seconds, note) -> Row:
+        difference = None if published is None or computed is None else computed - published
+        agrees = None
+        if difference is not None:
+            noise = math.hypot(published_error, error or 0.0)
+            agrees = abs(difference) <= 0.5 * 10.0**-printed * 1.0001 + 3 * noise
         return Row(self.instance.name, quantity, published, computed, difference, error, agrees, seconds, note)
 
 

@@ -48,15 +48,13 @@ def chosen(config: Config) -> list[Any]:
 
 def run(config: Config) -> list[Any]:
     """The rows of the table, printed as they come."""
-    from rich.console import Console
-
     from experiments.published import Problem
 
-    console, rows = Console(), []
+    rows = []
     for instance in chosen(config):
         for row in Problem(instance, config.max_triples, config.num_paths).rows():
             rows.append(row)
-            console.print(" | ".join(_cells(row)), highlight=False)
+            print(" | ".join(_cells(row)), flush=True)
     return rows
 
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jaxinv import train
 from jaxinv.agents import MLP, PPO
+from jaxinv.env import make, registered
 from jaxinv.env.multi_warehouse import MultiWarehouse
 from jaxinv.env.wrappers import DiscreteOrders, OrderUpTo
 
@@ -35,31 +36,34 @@ class Program:
 
 # -- rollouts ---------------------------------------------------------------------------------------------------------
 def rollouts(num_envs: int, instances: tuple[tuple[int, int], ...]) -> list[Program]:
-    """Random actions unless a policy is named, autoreset,
-    observations computed in every period as a learner would need them."""
+    """Random actions unless a policy is named, autoreset, observations computed in every period as a learner would need
+    them. Demand is tabulated where that is possible."""
     peer, peers = _peer("gymnax", "gymnax CartPole", _cartpole_rollout, num_envs)
 
-    env = MultiWarehouse(1, 1, 4, transfers=False)
-    params = env.make_params(fixed_order_cost=0.0)  # lost sales, Poisson(5)
+    env, params = make("SingleItem-v0", instance="zipkin2008/poisson-p4-L4")
+    params = params.replace(demand=params.demand.tabulated())
     name = "lost sales L=4"
     programs = [
-        _rollout(f"{name}, public step", num_envs, env, params, _random_action, per_key=True, peer=peer),
-        _rollout(f"{name}, batched", num_envs, env, params, _random_action, peer=peer),
+        _rollout(f"{name}, public step", num_envs, env, params, _random_orders, per_key=True, peer=peer),
+        _rollout(f"{name}, batched", num_envs, env, params, _random_orders, peer=peer),
         _rollout(f"{name}, batched, base-stock", num_envs, OrderUpTo(env), params, _base_stock, peer=peer),
     ]
+    for other in sorted(set(registered()) - {"SingleItem-v0", "MultiWarehouse-v0"}):
+        env, params = make(other)
+        programs.append(_rollout(f"{other}, batched", num_envs, env, params, _random_orders, peer=peer))
     for warehouses, skus in instances:
         larger = MultiWarehouse(warehouses, skus)
         name = f"{warehouses} x {skus} with transfers, batched"
-        programs.append(_rollout(name, num_envs, larger, larger.default_params(), _random_action, peer=peer))
+        programs.append(_rollout(name, num_envs, larger, larger.default_params(), _random_orders, peer=peer))
     return programs + peers
 
 
-def _random_action(key: jax.Array, num_envs: int, env: Any, params: Any) -> Any:
+def _random_orders(key: jax.Array, num_envs: int, env: Any, params: Any) -> Any:
     """Orders of up to twice mean demand and, where there are transfers, flows of up to a tenth of it."""
     order_key, flow_key = jax.random.split(key)
-    scale = params.demand_scale[None]
+    scale = jnp.broadcast_to(params.demand_scale, env.cells)[None]
     orders = 2 * scale * jax.random.uniform(order_key, (num_envs, *env.cells))
-    if not env.transfers:
+    if not getattr(env, "transfers", False):
         return env.order_action(orders)
     flows = 0.1 * scale[:, None] * jax.random.uniform(flow_key, (num_envs, env.num_warehouses, *env.cells))
     return env.order_action(orders, flows)
@@ -67,8 +71,7 @@ def _random_action(key: jax.Array, num_envs: int, env: Any, params: Any) -> Any:
 
 def _base_stock(key: jax.Array, num_envs: int, env: Any, params: Any) -> Any:
     """Order-up-to levels that cover lead time plus one period and a little more."""
-    level = 1.2 * (env.max_lead_time + 1) * params.demand_scale
-    return jnp.broadcast_to(level[None], (num_envs, *env.cells))
+    return jnp.full(num_envs, 1.2 * (env.lead_time + 1) * params.demand_scale)
 
 
 def _rollout(name, num_envs, env, params, act, *, per_key=False, peer=None) -> Program:
@@ -122,8 +125,8 @@ def trainings(num_envs: int, num_steps: int) -> list[Program]:
     by default, on the lost-sales problem; rejax does not, by its defaults, on CartPole, which is the smaller one."""
     peer, peers = _peer("rejax", "rejax PPO, CartPole", _rejax_ppo, num_envs, num_steps)
 
-    env = DiscreteOrders(MultiWarehouse(1, 1, 4, transfers=False), max_order=20, max_position=60.0)
-    params = env.env.make_params(fixed_order_cost=0.0)
+    env, params = make("SingleItem-v0", instance="zipkin2008/poisson-p4-L4")
+    env = DiscreteOrders(env, max_order=20, max_position=60.0)
     algo = PPO(
         env=env,
         network=MLP(hidden=HIDDEN),

@@ -1,12 +1,12 @@
 """Published instances: parameters, source and values, each in one place."""
 
-from jaxinv.env.instances import single_item
-from jaxinv.env.instances.instance import Figure, Instance
+from jaxinv.env.instances import dual_sourcing, single_item
+from jaxinv.env.instances.instance import CRITERIA, Figure, Instance
 
-_FAMILIES = (single_item,)
+_FAMILIES = (single_item, dual_sourcing)
 _INSTANCES = {(i.env, i.name): i for family in _FAMILIES for i in family.INSTANCES}
 
-__all__ = ["Figure", "Instance", "find", "instances"]
+__all__ = ["CRITERIA", "Figure", "Instance", "find", "instances"]
 
 
 def instances(env: str | None = None) -> list[Instance]:

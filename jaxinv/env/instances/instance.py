@@ -4,16 +4,22 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+# What a cost is: per period in the long run; discounted, from the initial state; over the environment's finite horizon;
+# or of 365 periods, discounted, after 100 from the initial state on.
+CRITERIA = ("average", "discounted", "finite", "year")
+
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
     """A value of an instance: a cost under the instance's criterion, smaller is better."""
 
     quantity: str  # "optimum", or a class of ``jaxinv.policies``
-    value: float
-    digits: int  # decimals of ``value`` that are known
+    value: float | None  # None where only ``gap`` is published
+    digits: int = 0  # decimals of ``value`` that are known
     printed: int | None = None  # decimals that the source prints; None: the value is not published but recomputed
     parameters: Mapping[str, float] = dataclasses.field(default_factory=dict)  # of the policy; none: its best ones
+    error: float = 0.0  # standard error of the published value, where it was simulated
+    gap: float | None = None  # published percentage above the optimum, to two decimals
     note: str = ""  # why what is computed differs from what is printed
 
 
@@ -26,7 +32,7 @@ class Instance:
     settings: Mapping[str, Any]  # as ``registry.build`` takes them
     source: str
     figures: tuple[Figure, ...] = ()
-    criterion: str = "average"  # "average" cost per period, "discounted" cost from the initial state, ...
+    criterion: str = "average"  # one of CRITERIA
 
     @property
     def family(self) -> str:
@@ -40,5 +46,5 @@ class Instance:
     @property
     def best_heuristic(self) -> Figure | None:
         """The cheapest heuristic that is published, where one is."""
-        heuristics = [figure for figure in self.figures if figure.quantity != "optimum"]
-        return min(heuristics, key=lambda figure: figure.value, default=None)
+        heuristics = [figure for figure in self.figures if figure.quantity != "optimum" and figure.value is not None]
+        return min(heuristics, key=lambda figure: figure.value or 0.0, default=None)
