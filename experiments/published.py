@@ -138,7 +138,7 @@ class Problem:
         best = None
         for figure in figures.values():
             row = self._row(figure, grids)
-            if figure.value is not None or row.computed is not None:
+            if figure.value is not None or figure.gap is None:
                 yield row
             if figure.quantity == "optimum":
                 best = row.computed
