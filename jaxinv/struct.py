@@ -18,7 +18,7 @@ from jax.core import Tracer
 dataclass = struct.dataclass
 field = struct.field
 
-_RAW = (bool, int, float, list, tuple, np.ndarray, np.generic)
+_RAW = (bool, int, float, str, list, tuple, np.ndarray, np.generic)
 
 
 def leaf(
@@ -35,7 +35,8 @@ def leaf(
         return dataclasses.field(metadata=metadata)
     if default is None:  # the field may be left out
         return dataclasses.field(metadata=metadata, default=None)
-    return dataclasses.field(metadata=metadata, default_factory=lambda: jnp.asarray(default, dtype))
+    # Not a jax array: a default is converted, and the fields are validated, as if it were given.
+    return dataclasses.field(metadata=metadata, default_factory=lambda: np.asarray(default))
 
 
 def static(default: Any = dataclasses.MISSING) -> Any:

@@ -264,7 +264,11 @@ class Modulated(struct.Typed, Demand):
         return DemandState(day=day, memory=self._each("init", u[1:], "num_initial_uniforms"))
 
     def advance(self, u: Array, state: DemandState) -> DemandState:
-        return DemandState(day=state.day + 1, memory=self._each("advance", u, "num_uniforms", state.memory))
+        return DemandState(day=state.day + 1, memory=self._each("advance", u, "num_uniforms", self._memory(state)))
+
+    def _memory(self, state: DemandState) -> tuple:
+        """One of every modifier. A state need not say that none of them has one."""
+        return state.memory or ((),) * len(self.modifiers)
 
     def _each(self, method: str, u: Array, count: str, memory: tuple | None = None) -> tuple:
         """The results of every modifier's ``method`` on its own share of the uniforms."""
@@ -286,7 +290,7 @@ class Modulated(struct.Typed, Demand):
 
     def law(self, state: DemandState) -> Distribution:
         factor = jnp.ones(self.shape, jnp.float32)
-        for modifier, memory in zip(self.modifiers, state.memory, strict=True):
+        for modifier, memory in zip(self.modifiers, self._memory(state), strict=True):
             factor = factor * modifier.factor(memory, state.day)
         if factor.shape != self.shape:
             raise ValueError(f"Modulated.modifiers: factors must broadcast to {self.shape}, got {factor.shape}")
@@ -298,7 +302,7 @@ class Modulated(struct.Typed, Demand):
             for modifier in self.modifiers:
                 mean = mean * modifier.long_run()
             return mean
-        for modifier, memory in zip(self.modifiers, state.memory, strict=True):
+        for modifier, memory in zip(self.modifiers, self._memory(state), strict=True):
             mean = mean * modifier.expected(memory, state.day, ahead)
         return mean
 

@@ -2,7 +2,7 @@
 
 They sit in the inner loop of a simulation: no loop whose length depends on the data and no table, only element-wise
 operations that the compiler fuses. All arguments are arrays of one shape; ``u`` is in [0, 1). Every result is
-finite, does not decrease with u, and is 0 at u = 0.
+finite, does not decrease with u, and is 0 at u = 0 (of the binomial law: near its lower end).
 """
 
 import jax

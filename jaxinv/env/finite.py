@@ -78,8 +78,8 @@ class Lattice:
         """Number of the vector nearest to ``entries``, which are rounded and cut to the bounds."""
         index = jnp.int32(0)
         for entry, low, size in zip(entries, self.low, self.sizes, strict=True):
-            whole = jnp.round(entry).astype(jnp.int32)
-            index = index * size + jnp.clip(whole - low, 0, size - 1)
+            within = jnp.clip(jnp.round(entry), low, low + size - 1)  # first: int32 does not hold every float32
+            index = index * size + (within.astype(jnp.int32) - low)
         return index
 
 

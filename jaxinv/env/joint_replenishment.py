@@ -67,7 +67,7 @@ class Ledger(core.Ledger):
 
     revenue: Array
     purchase: Array
-    major_order: Array  # of the trucks, shared by the items in proportion to the units ordered
+    major_order: Array  # of the trucks, in equal parts on the items ordered
     minor_order: Array
     holding: Array
     stockout: Array
@@ -180,9 +180,8 @@ class JointReplenishment(core.Environment):
             now, due, later = action, nothing, []
         else:
             now, (due, *later) = nothing, (*state.pipeline, action)
-        units = jnp.sum(action)
-        trucks = jnp.ceil(units / params.truck_volume - _PART_OF_A_TRUCK)
-        truck_cost_per_unit = params.major_order_cost * trucks / jnp.where(units > 0, units, 1.0)
+        trucks = jnp.ceil(jnp.sum(action) / params.truck_volume - _PART_OF_A_TRUCK)
+        lines = (action > 0).astype(jnp.float32)
 
         # 4. demand
         inventory = state.inventory + now
@@ -199,8 +198,8 @@ class JointReplenishment(core.Environment):
         ledger = Ledger(
             revenue=params.price * sold,
             purchase=params.unit_cost * action,
-            major_order=truck_cost_per_unit * action,
-            minor_order=params.minor_order_cost * jnp.where(action > 0, 1.0, 0.0),
+            major_order=params.major_order_cost * trucks * lines / jnp.maximum(jnp.sum(lines), 1.0),
+            minor_order=params.minor_order_cost * lines,
             holding=params.holding_cost * stock,
             stockout=params.stockout_cost * (lost + backlog),
             demanded=exo.demand,

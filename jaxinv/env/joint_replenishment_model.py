@@ -1,7 +1,6 @@
 """The states and actions of ``JointReplenishment``, numbered."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from functools import cache
 
@@ -50,12 +49,12 @@ def finite_model(
     else:
         highest = np.broadcast_to(max_position, env.cells)
     if min_inventory is None:
-        worth_a_truck = np.ceil((major + minor.sum()) / short).astype(int)
+        worth_a_truck = np.ceil((major + np.sum(minor)) / short).astype(int)
         lowest = np.where(share == 0.0, 0, -worth_a_truck - most_during)
     else:
         lowest = np.broadcast_to(min_inventory, env.cells)
     if max_trucks is None:
-        max_trucks = math.ceil((most_once + economic).sum() / volume) + 1
+        max_trucks = int(np.ceil((most_once + economic).sum() / volume)) + 1
     max_units = int(min(max_trucks * volume, (highest - lowest).sum()))
     max_orders = np.minimum(highest - lowest, max_units).tolist()
     outstanding = max(env.lead_time - 1, 0)
@@ -65,7 +64,7 @@ def finite_model(
         max_orders=tuple(max_orders),
         max_units=max_units,
         multiple=round(volume) if env.full_trucks else 1,
-        num_demands=int(most_once.max()) + 1,
+        num_demands=tuple((most_once + 1).tolist()),
         lattice=Lattice(
             low=(*lowest.tolist(), *(0,) * (env.num_items * outstanding), 0),
             sizes=(
@@ -100,7 +99,7 @@ class JointReplenishmentModel:
     max_orders: tuple[int, ...]
     max_units: int  # of all items together
     multiple: int
-    num_demands: int  # of any item in a period
+    num_demands: tuple[int, ...]  # of the items in a period
     lattice: Lattice
 
     @property
@@ -130,8 +129,8 @@ class JointReplenishmentModel:
         )
 
     def state_to_index(self, state: State, params: Params) -> Array:
-        quantities = [quantity[item] for quantity in (state.inventory, *state.pipeline) for item in range(len(quantity))]
-        return self.lattice.index((*quantities, state.exo.demand.day % params.demand.cycle))
+        units = [by_item[item] for by_item in (state.inventory, *state.pipeline) for item in range(self.env.num_items)]
+        return self.lattice.index((*units, state.exo.demand.day % params.demand.cycle))
 
     def index_to_action(self, index: Array, params: Params) -> Array:
         return jnp.asarray(self.orders)[index]
@@ -144,9 +143,10 @@ class JointReplenishmentModel:
         return jnp.all((orders == 0) | (position <= most), 1)
 
     def exogenous_support(self, state: State, action: Array, params: Params) -> tuple[Exogenous, Array]:
-        values, probabilities = params.demand.law(state.exo.demand).support(self.num_demands)
-        items = range(self.env.num_items)
-        demands, probabilities = joint_support([(values, probabilities[item]) for item in items])
+        values, by_item = params.demand.law(state.exo.demand).support(max(self.num_demands))
+        demands, probabilities = joint_support(
+            [(values[:n], probabilities[:n]) for n, probabilities in zip(self.num_demands, by_item, strict=True)]
+        )
         following = params.demand.advance(jnp.zeros(0), state.exo.demand)
         following = jax.tree.map(lambda x: jnp.broadcast_to(x, probabilities.shape), following)
         return Exogenous(demand=jnp.stack(demands, 1), next=ExoState(demand=following)), probabilities

@@ -7,10 +7,11 @@ from typing import Any
 
 from jaxinv.demand.named import make_demand
 from jaxinv.env.instances import find
-from jaxinv.env.core import Environment
 
 # Name -> "module:class", imported when made.
 _ENVIRONMENTS = {
+    "DualSourcing-v0": "jaxinv.env.dual_sourcing:DualSourcing",
+    "JointReplenishment-v0": "jaxinv.env.joint_replenishment:JointReplenishment",
     "MultiWarehouse-v0": "jaxinv.env.multi_warehouse:MultiWarehouse",
     "SingleItem-v0": "jaxinv.env.single_item:SingleItem",
 }
@@ -28,7 +29,7 @@ def register(name: str, target: str) -> None:
     _ENVIRONMENTS[name] = target
 
 
-def make(name: str, *, instance: str | None = None, **structure: Any) -> tuple[Environment, Any]:
+def make(name: str, *, instance: str | None = None, **structure: Any) -> tuple[Any, Any]:
     """Environment and parameters: of a published ``instance`` (see ``instances``), or of the given static structure
     with default numbers. Raises ``ValueError`` for names that do not exist."""
     if instance is None:
@@ -37,7 +38,7 @@ def make(name: str, *, instance: str | None = None, **structure: Any) -> tuple[E
     return build(name, {**find(name, instance).settings, **structure})
 
 
-def build(name: str, settings: Mapping[str, Any]) -> tuple[Environment, Any]:
+def build(name: str, settings: Mapping[str, Any]) -> tuple[Any, Any]:
     """Environment and parameters from one flat mapping: fields of the environment's class and of its parameters by
     name; ``demand`` as a process or as a kind of ``demand.make_demand``, whose numbers are ``demand.mean`` and so on.
 
@@ -50,13 +51,15 @@ def build(name: str, settings: Mapping[str, Any]) -> tuple[Environment, Any]:
     of_demand = {key.partition(".")[2]: value for key, value in settings.items() if key.startswith("demand.")}
     if isinstance(numbers.get("demand"), str):
         numbers["demand"] = make_demand(numbers["demand"], **of_demand)
+    elif callable(numbers.get("demand")):  # of an instance, whose arrays are not made before they are needed
+        numbers["demand"] = numbers["demand"]()
     elif of_demand:
         raise ValueError(f"demand.{next(iter(of_demand))} needs demand to be the name of a kind")
     env = cls(**structure)
-    return env, env.make_params(**numbers)  # type: ignore[attr-defined]
+    return env, env.make_params(**numbers)
 
 
-def _class(name: str) -> type[Environment]:
+def _class(name: str) -> Any:
     if name not in _ENVIRONMENTS:
         raise ValueError(f"no environment {name!r}; registered are {', '.join(registered())}")
     module, _, cls = _ENVIRONMENTS[name].partition(":")

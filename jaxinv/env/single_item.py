@@ -291,10 +291,11 @@ class SingleItem(core.Environment):
     ) -> FiniteModel:
         """Its states and actions, numbered, for whole units: for concrete ``params``, and others like them.
 
-        Lost sales without fixed cost and with a certain yield have bounds that lose nothing: with s_l the newsvendor
-        fractile of the demand of L - l + 1 periods, what arrives from period l on, the order included, is at most s_l
-        (Zipkin 2008, sec. 3). In all other cases the bounds are generous but not proved: the levels s_l plus two
-        economic orders, divided by the yield, and backlogs down to the largest demand of L + 1 periods beyond them.
+        Lost sales without fixed cost, batches or minimum order and with a certain yield have bounds that lose nothing:
+        with s_l the newsvendor fractile of the demand of L - l + 1 periods, what arrives from period l on, the order
+        included, is at most s_l (Zipkin 2008, sec. 3). In all other cases the bounds are generous but not proved: the
+        levels s_l plus two economic orders and a smallest order, divided by the yield, and backlogs down to the
+        largest demand of L + 1 periods beyond them.
         Give ``max_order``, ``max_position`` (on hand plus on order) or ``min_inventory`` for others.
 
         Raises ``ValueError`` where inventory is not whole, ``NotImplementedError`` where demand has no finite support.

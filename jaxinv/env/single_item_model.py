@@ -33,6 +33,8 @@ def finite_model(
 
     positions = tuple(level(env.lead_time + 1 - k) for k in range(env.lead_time + 1))
     extra = math.ceil(2 * math.sqrt(2 * float(params.fixed_order_cost) * float(demand.mean()) / max(holding, 1e-6)))
+    lot = math.ceil(max(batch, float(params.minimum_order)))
+    extra += lot if lot > 1 else 0  # a last batch may exceed what is needed by itself
     proved = share == 0.0 and not extra and len(cycle) == 1
     if not proved or env.random_lead_time or env.supply_yield != "certain":
         supply = max(float(params.yield_probability), 0.1)
@@ -48,16 +50,20 @@ def finite_model(
     if max_order != positions[-1] or largest != positions[0]:
         positions = (largest,)
     outstanding = max(env.lead_time - 1, 0)
+    # Orders with random lead times may come together.
+    together = positions[1] if len(positions) > 1 else largest - lowest
+    slot = max(together, max_order) if env.random_lead_time and env.lead_time else max_order
     return SingleItemModel(
         env=env,
         positions=positions,
         max_batches=int(max_order // batch),
+        max_arrival=slot,
         num_demands=max(len(lead_time_demand(demand, 1, day)) for day in cycle),
         lattice=Lattice(
             low=(lowest, *(0,) * outstanding, 0, 0),
             sizes=(
                 largest - lowest + 1,
-                *(max_order + 1,) * outstanding,
+                *(slot + 1,) * outstanding,
                 env.lead_time + 1 if env.random_lead_time else 1,
                 demand.cycle,
             ),
@@ -72,6 +78,7 @@ class SingleItemModel:
 
     env: SingleItem
     max_batches: int
+    max_arrival: int  # most units that arrive at a time
     positions: tuple[int, ...]  # largest sums of what arrives from period l on, order included, for l = 0, 1, ...
     lattice: Lattice
     num_demands: int
@@ -112,30 +119,37 @@ class SingleItemModel:
 
     def exogenous_support(self, state: State, action: Array, params: Params) -> tuple[Exogenous, Array]:
         env, day = self.env, state.exo.demand
-        supports = [params.demand.law(day).support(self.num_demands)]
+        lead_time, chance = jnp.full(1, env.lead_time), jnp.ones(1)
         if env.random_lead_time:
-            drawn = jnp.arange(env.lead_time + 1)
-            supports.append((jnp.maximum(drawn, state.exo.lead_time - 1), params.lead_time_probs))
-        if env.supply_yield != "certain":
-            supports.append(self._supply(state, action, params))
-        (demand, *rest), probabilities = joint_support(supports)
-        lead_time = rest.pop(0) if env.random_lead_time else ()
+            lead_time, chance = jnp.arange(env.lead_time + 1), params.lead_time_probs
+            lead_time = jnp.maximum(lead_time, state.exo.lead_time - 1)
+        supply, given = jax.vmap(self._supply, (None, None, 0, None))(state, action, lead_time, params)
+        orders = jnp.broadcast_to(lead_time[:, None], given.shape).ravel(), supply.ravel()
+        (demand, (lead_time, supply)), probabilities = joint_support(
+            [params.demand.law(day).support(self.num_demands), (orders, (chance[:, None] * given).ravel())]
+        )
 
         def every(value: Array) -> Array:  # the same for all outcomes
             return jnp.broadcast_to(value, probabilities.shape)
 
-        following = params.demand.advance(jnp.zeros(0), day)
-        next_exo = ExoState(demand=jax.tree.map(every, following), lead_time=lead_time)
-        supply = (rest[0], rest[0]) if rest else ()
-        return Exogenous(demand=demand, lead_time=lead_time, supply=supply, next=next_exo), probabilities
+        lead_time = lead_time if env.random_lead_time else ()
+        following = jax.tree.map(every, params.demand.advance(jnp.zeros(0), day))
+        exo = Exogenous(
+            demand=demand,
+            lead_time=lead_time,
+            supply=() if env.supply_yield == "certain" else (supply, supply),
+            next=ExoState(demand=following, lead_time=lead_time),
+        )
+        return exo, probabilities
 
-    def _supply(self, state: State, action: Array, params: Params) -> tuple[Array, Array]:
-        """Uniforms that stand for all that can arrive of the next order, and the probabilities of that."""
+    def _supply(self, state: State, action: Array, lead_time: Array, params: Params) -> tuple[Array, Array]:
+        """Uniforms [n] that stand for all that can arrive of the next order, and the probabilities of that, where
+        what is ordered now takes ``lead_time``."""
         p = params.yield_probability
+        if self.env.supply_yield == "certain":
+            return jnp.zeros(1), jnp.ones(1)
         if self.env.supply_yield == "all_or_nothing":
             return jnp.stack([p / 2, (1 + p) / 2]), jnp.stack([p, 1 - p])
-        units = state.pipeline[0] if state.pipeline else action
-        most = self.lattice.sizes[1] if state.pipeline else self.num_actions
-        arriving = jnp.arange(most)
-        probabilities = binom.pmf(arriving, units, p)
+        units = (state.pipeline[0] if state.pipeline else 0.0) + jnp.where(lead_time <= 1, action, 0.0)
+        probabilities = binom.pmf(jnp.arange(self.max_arrival + 1), jnp.asarray(units, float), p)
         return jnp.cumsum(probabilities) - probabilities / 2, probabilities

@@ -16,6 +16,7 @@ from jax import Array
 
 from jaxinv import struct
 from jaxinv.env import core, dynamics, spaces
+from jaxinv.env.finite import FiniteModel
 from jaxinv.env.multi_warehouse import Action
 
 
@@ -130,6 +131,27 @@ class DiscreteOrders(ActionWrapper):
         minimum = jnp.broadcast_to(params.minimum_order, self.env.cells)[..., None]
         within = self.env.inventory_position(state)[..., None] + orders <= self.max_position
         return (orders == 0) | (within & (orders >= minimum))
+
+
+@dataclasses.dataclass(frozen=True)
+class EnumeratedActions(ActionWrapper):
+    """The actions of a finite model by their numbers, of which those that the model's bounds forbid are masked: joint
+    orders, orders from two suppliers, or whatever else belongs together, as one choice.
+
+    ``model`` is one of the wrapped environment, or of the environment that this one wraps.
+    """
+
+    model: FiniteModel
+
+    def action_space(self, params: Any) -> spaces.Discrete:
+        return spaces.Discrete(self.model.num_actions)
+
+    def decode(self, action: Array, state: Any, params: Any) -> Any:
+        return self.model.index_to_action(action, params)
+
+    def action_mask(self, state: Any, params: Any) -> Array:
+        """Legal actions, bool [num_actions]."""
+        return self.model.action_mask(state, params)
 
 
 class OrderUpTo(ActionWrapper):

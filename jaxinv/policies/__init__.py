@@ -9,8 +9,10 @@ from jaxinv.policies.continuous import (
     ReorderPoint,
     ReorderQuantity,
 )
+from jaxinv.policies.dual_sourcing import CappedDualIndex, DualIndex, SingleIndex, TailoredBaseSurge
 from jaxinv.policies.following import Following
 from jaxinv.policies.joint import CanOrder, ForecastBaseStock, JointQuantity, PeriodicReview
+from jaxinv.policies.joint_replenishment import DynamicOrderUpTo, MinimumQuantity
 from jaxinv.policies.lost_sales import Myopic1, Myopic2, ProjectedInventory, VectorBaseStock
 from jaxinv.policies.rebalancing import Rebalancing
 from jaxinv.policies.sizing import Factor, Sizing
@@ -32,13 +34,17 @@ __all__ = [
     "BaseStock",
     "CanOrder",
     "CappedBaseStock",
+    "CappedDualIndex",
     "CappedReorderPoint",
     "ConstantOrder",
+    "DualIndex",
+    "DynamicOrderUpTo",
     "Factor",
     "Following",
     "ForecastBaseStock",
     "Heuristic",
     "JointQuantity",
+    "MinimumQuantity",
     "Myopic1",
     "Myopic2",
     "PeriodicReview",
@@ -46,7 +52,9 @@ __all__ = [
     "Rebalancing",
     "ReorderPoint",
     "ReorderQuantity",
+    "SingleIndex",
     "Sizing",
     "TablePolicy",
+    "TailoredBaseSurge",
     "VectorBaseStock",
 ]

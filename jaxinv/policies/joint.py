@@ -98,7 +98,7 @@ class JointQuantity(Heuristic):
 
     def orders(self, position: Array, env: Any, state: Any, params: Any) -> Array:
         short = jnp.maximum(self.per_cell("level", env) - position, 0.0)
-        due = jnp.sum(short, 1, keepdims=True) >= self.per_cell("quantity", env)
+        due = jnp.sum(short, -1, keepdims=True) >= self.per_cell("quantity", env)
         return jnp.where(due, short, 0.0)
 
     @classmethod
@@ -127,7 +127,7 @@ class CanOrder(Heuristic):
     def orders(self, position: Array, env: Any, state: Any, params: Any) -> Array:
         must = position <= self.per_cell("reorder", env)
         may = position <= self.per_cell("can_order", env)
-        joined = must | (may & jnp.any(must, 1, keepdims=True))
+        joined = must | (may & jnp.any(must, -1, keepdims=True))
         return jnp.where(joined, self.per_cell("up_to", env) - position, 0.0)
 
     @classmethod

@@ -18,6 +18,12 @@ class TablePolicy(struct.Typed):
     actions: Array = struct.leaf(dtype=jnp.int32, low=0)  # [S] numbers of actions
     model: FiniteModel = struct.static()  # type: ignore[reportGeneralTypeIssues]
 
+    def validate(self):
+        if self.actions.shape[-1:] != (self.model.num_states,):
+            raise ValueError(
+                f"TablePolicy.actions must be one per state, {self.model.num_states}, got shape {self.actions.shape}"
+            )
+
     def __call__(self, env: Any, state: Any, params: Any, key: Array) -> Any:
         return self.model.index_to_action(self.actions[self.model.state_to_index(state, params)], params)
 

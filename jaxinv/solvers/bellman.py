@@ -41,10 +41,24 @@ def in_double_precision(solver: Solver) -> Solver:
     return run  # type: ignore[return-value]
 
 
-def action_value(model: FiniteModel, params: Any, values: Array, discount: Array, state: Any, action: Any) -> Array:
-    """Expected reward of ``action`` in ``state`` plus the discounted value of where it leads, []."""
+def discount_below_one(params: Any) -> Array:
+    """``params.discount``; raises ``ValueError`` where it is known not to be below 1."""
+    if not isinstance(params.discount, Tracer) and np.any(np.asarray(params.discount) >= 1.0):
+        raise ValueError(
+            f"values need a discount below 1, got {np.asarray(params.discount).tolist()}: give params another one, or "
+            "ask for the average reward"
+        )
+    return params.discount
+
+
+def action_value(
+    model: FiniteModel, params: Any, values: Array, discount: Array, state: Any, action: Any
+) -> tuple[Array, Array]:
+    """Expected reward of ``action`` in ``state`` plus the discounted value of where it leads, [], and whether the
+    problem may end there, bool []."""
     index, weights, reward, ends = outcomes(model, params, state, action)
-    return jnp.sum(weights * (reward + discount * jnp.where(ends, 0.0, values[index])))
+    value = jnp.sum(weights * (reward + discount * jnp.where(ends, 0.0, values[index])))
+    return value, jnp.any(ends & (weights > 0.0))
 
 
 def outcomes(model: FiniteModel, params: Any, state: Any, action: Any) -> tuple[Array, Array, Array, Array]:
@@ -77,35 +91,40 @@ def default_batch_size(model: FiniteModel, params: Any, num_actions: int) -> int
 
 def improve(
     model: FiniteModel, params: Any, values: Array, discount: Array, batch_size: int | None, time: Array | int = 0
-) -> tuple[Array, Array]:
-    """The Bellman optimality operator: (values [S], greedy actions int32 [S], the first of several)."""
+) -> tuple[Array, Array, Array]:
+    """The Bellman optimality operator: (values [S], greedy actions int32 [S], the first of several, and whether the
+    problem may end, bool [])."""
     actions = jnp.arange(model.num_actions, dtype=jnp.int32)
 
-    def best(index: Array) -> tuple[Array, Array]:
+    def best(index: Array) -> tuple[Array, Array, Array]:
         state = model.index_to_state(index, params, time)
 
-        def value(action: Array) -> Array:
+        def value(action: Array) -> tuple[Array, Array]:
             return action_value(model, params, values, discount, state, model.index_to_action(action, params))
 
-        q = jnp.where(model.action_mask(state, params), jax.vmap(value)(actions), -jnp.inf)
+        q, ends = jax.vmap(value)(actions)
+        legal = model.action_mask(state, params)
+        q = jnp.where(legal, q, -jnp.inf)
         highest = jnp.max(q)
         # Not argmax, which cannot be compiled in double precision within a program in single precision.
-        return highest, jnp.min(jnp.where(q == highest, actions, model.num_actions))
+        return highest, jnp.min(jnp.where(q == highest, actions, model.num_actions)), jnp.any(ends & legal)
 
     batch_size = batch_size or default_batch_size(model, params, model.num_actions)
-    return over_states(best, model.num_states, batch_size)
+    values, actions_, ends = over_states(best, model.num_states, batch_size)
+    return values, actions_, jnp.any(ends)
 
 
 def follow(
     model: FiniteModel, params: Any, values: Array, discount: Array, decide: Decision, batch_size: int | None
-) -> Array:
-    """The Bellman operator of a policy, [S]."""
+) -> tuple[Array, Array]:
+    """The Bellman operator of a policy: values [S], and whether the problem may end, bool []."""
 
-    def value(index: Array) -> Array:
+    def value(index: Array) -> tuple[Array, Array]:
         state = model.index_to_state(index, params)
         return action_value(model, params, values, discount, state, decide(index, state))
 
-    return over_states(value, model.num_states, batch_size or default_batch_size(model, params, 1))
+    values, ends = over_states(value, model.num_states, batch_size or default_batch_size(model, params, 1))
+    return values, jnp.any(ends)
 
 
 def decision(model: FiniteModel, params: Any, policy: Any) -> Decision:

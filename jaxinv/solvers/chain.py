@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 
 from jaxinv import struct
 from jaxinv.env.finite import FiniteModel
@@ -16,6 +17,8 @@ from jaxinv.solvers.bellman import in_double_precision
 # Share of periods that lead out of the model's bounds, above which these are too narrow for the policy.
 _OUTSIDE = 1e-8
 _BATCH = 4096
+# Part of a period that an iteration goes on by: what it stays behind makes periodic chains settle.
+_STEP = 0.9
 
 
 @struct.dataclass
@@ -28,13 +31,21 @@ class Chain:
     rewards: Array  # [R] expected of a period
 
     @in_double_precision
-    def gain(self, tolerance: float = 1e-7) -> Array:
-        """Average reward per period [] in the long run, to ``tolerance``."""
-        return _gain(self, tolerance)
+    def gain(self, tolerance: float = 1e-7, max_iterations: int = 1_000_000) -> Array:
+        """Average reward per period [] in the long run, to ``tolerance``.
+
+        Raises ``ValueError`` if it is not found, as where it depends on what the chain does first.
+        """
+        lower, upper = _gain(self, tolerance, max_iterations)
+        if not isinstance(lower, Tracer) and upper - lower > 2 * tolerance:
+            raise ValueError(f"the gain is only known to be {lower:.7g}..{upper:.7g} after {max_iterations:,} steps")
+        return (lower + upper) / 2
 
     @in_double_precision
     def values(self, discount: float, tolerance: float = 1e-7) -> Array:
-        """Expected discounted reward from each state on [R], to ``tolerance``."""
+        """Expected discounted reward from each state on [R], to ``tolerance``; ``discount`` must be below 1."""
+        if not isinstance(discount, Tracer) and discount >= 1.0:
+            raise ValueError(f"values need a discount below 1, got {discount}: ask for the gain or the total")
         return _values(self, discount, tolerance)
 
     @in_double_precision
@@ -104,7 +115,8 @@ def _rows(model, params, policy, indices):
         numbered = jax.vmap(lambda i: model.index_to_state(i, params))(following)
         # All but the calendar, which goes on while its number in the model begins anew.
         pairs = zip(*(jax.tree.leaves(x.replace(time=None, exo=None)) for x in (reached, numbered)), strict=True)
-        outside = sum((x != y).astype(float) for x, y in pairs) > 0
+        outside = sum(jnp.any((x != y).reshape(len(x), -1), 1).astype(float) for x, y in pairs) > 0
+        following = jnp.where(weights > 0.0, following, index)  # what has probability 0 is not reached
         return following, weights, jnp.sum(weights * rewards), jnp.sum(weights * outside)
 
     return jax.vmap(row)(indices)
@@ -115,16 +127,17 @@ def _step(chain: Chain, values: Array, discount: Array | float) -> Array:
 
 
 @jax.jit
-def _gain(chain: Chain, tolerance: Array) -> Array:
+def _gain(chain: Chain, tolerance: Array, max_iterations: Array) -> tuple[Array, Array]:
     def step(carry):
         values = carry[0] - carry[0][0]
-        following = _step(chain, values, 1.0)
-        change = following - values
-        return following, jnp.min(change), jnp.max(change)
+        change = _step(chain, values, 1.0) - values
+        return values + _STEP * change, jnp.min(change), jnp.max(change), carry[3] + 1
 
-    start = jnp.zeros(chain.rewards.shape), jnp.asarray(-jnp.inf), jnp.asarray(jnp.inf)
-    _, lower, upper = jax.lax.while_loop(lambda carry: carry[2] - carry[1] > 2 * tolerance, step, start)
-    return (lower + upper) / 2
+    def unfinished(carry):
+        return (carry[2] - carry[1] > 2 * tolerance) & (carry[3] < max_iterations)
+
+    start = jnp.zeros(chain.rewards.shape), jnp.asarray(-jnp.inf), jnp.asarray(jnp.inf), 0
+    return jax.lax.while_loop(unfinished, step, start)[1:3]
 
 
 @jax.jit
@@ -145,8 +158,8 @@ def _move(chain: Chain, share: Array) -> Array:
 @jax.jit
 def _stationary(chain: Chain, tolerance: Array) -> Array:
     def step(carry):
-        after = _move(chain, carry[0])
-        return after, jnp.sum(jnp.abs(after - carry[0]))
+        change = _move(chain, carry[0]) - carry[0]
+        return carry[0] + _STEP * change, jnp.sum(jnp.abs(change))
 
     start = jnp.zeros(chain.rewards.shape).at[0].set(1.0), jnp.asarray(jnp.inf)
     return jax.lax.while_loop(lambda carry: carry[1] > tolerance, step, start)[0]

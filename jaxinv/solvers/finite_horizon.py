@@ -34,8 +34,10 @@ def backward_induction(
 
 @partial(jax.jit, static_argnames=("model", "horizon", "batch_size"))
 def _induce(model, params, final, horizon, batch_size) -> Plan:
+    discount = jnp.asarray(params.discount, float)
+
     def period(values: Array, time: Array):
-        values, actions = bellman.improve(model, params, values, jnp.asarray(params.discount, float), batch_size, time)
+        values, actions, _ = bellman.improve(model, params, values, discount, batch_size, time)
         return values, (values, actions)
 
     _, (values, actions) = jax.lax.scan(period, final, jnp.arange(horizon, dtype=jnp.int32), reverse=True)

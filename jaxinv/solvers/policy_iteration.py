@@ -10,10 +10,10 @@ import numpy as np
 from jaxinv.env.finite import FiniteModel
 from jaxinv.solvers import bellman
 from jaxinv.solvers.bellman import in_double_precision
-from jaxinv.solvers.value_iteration import Solution, policy_evaluation
+from jaxinv.solvers.value_iteration import Solution, bounds, policy_evaluation, settled
 
 # An action replaces another where it is better by more than this part of the values: rounding must not cycle.
-_BETTER = 1e-9
+_ROUNDING = 1e-12
 
 
 @in_double_precision
@@ -41,20 +41,22 @@ def policy_iteration(
     batch_size: int | None = None,
 ) -> Solution:
     """Howard's policy iteration (1960, *Dynamic Programming and Markov Processes*) from ``actions`` [S], or from
-    those that are best in a single period: evaluate to ``tolerance``, improve, until no action changes.
+    those that are best in a single period: evaluate, improve, until no action changes or ``max_iterations``.
 
     Its result, bounds included, is that of :func:`relative_value_iteration` or, unless ``average``, of
     :func:`value_iteration`. A loop of the host: it is not for ``jit`` or ``vmap``.
     """
-    discount = 1.0 if average else params.discount
+    discount = jnp.asarray(1.0 if average else bellman.discount_below_one(params), float)
+    better = tolerance / 2 if average else tolerance / 2 * (1.0 - float(discount))
     if actions is None:
         actions = policy_improvement(model, params, np.zeros(model.num_states), average=average, batch_size=batch_size)
-    for _ in range(max_iterations):
-        found = policy_evaluation(model, params, actions, average=average, tolerance=tolerance, batch_size=batch_size)
-        improved, candidates = _improve(model, params, jnp.asarray(found.values), discount, batch_size)
-        kept = jnp.asarray(found.values) + (found.gain if average else 0.0)
-        gains = np.asarray(improved - kept) > tolerance + _BETTER * np.abs(found.values)
-        actions = np.where(gains, candidates, actions)
-        if not gains.any():
-            break
-    return Solution(found.values, found.lower, found.upper, found.iterations, jnp.asarray(actions, jnp.int32))
+    for iteration in range(1, max_iterations + 1):
+        found = policy_evaluation(model, params, actions, average=average, tolerance=better, batch_size=batch_size)
+        values = jnp.asarray(found.values)
+        improved, candidates, ends = _improve(model, params, values, discount, batch_size)
+        gains = improved - values - (found.gain if average else 0.0) > better + _ROUNDING * jnp.abs(values)
+        actions = jnp.where(gains, candidates, jnp.asarray(actions))
+        if iteration == max_iterations or not gains.any():
+            lower, upper = bounds(improved, values, discount, ends)
+            return settled(Solution(improved, lower, upper, jnp.int32(iteration), actions), discount)
+    raise ValueError(f"policy_iteration: max_iterations must be >= 1, got {max_iterations}")

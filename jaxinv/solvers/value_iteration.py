@@ -52,7 +52,8 @@ def value_iteration(
     policy found (modified policy iteration: Puterman 2005, *Markov Decision Processes*, sec. 6.5). ``batch_size``
     states are in memory at a time. Can be vmapped over ``params``, for all of which ``model`` must be wide enough.
     """
-    return _solve(model, params, params.discount, tolerance, max_iterations, sweeps, batch_size)
+    discount = bellman.discount_below_one(params)
+    return _solve(model, params, discount, tolerance, max_iterations, sweeps, batch_size)
 
 
 @in_double_precision
@@ -90,17 +91,21 @@ def policy_evaluation(
     ``policy``: an array of action numbers [S], or a policy for ``model.env`` that does not draw at random. Bounds are
     as in :func:`relative_value_iteration` and :func:`value_iteration`.
     """
-    discount = 1.0 if average else params.discount
+    discount = 1.0 if average else bellman.discount_below_one(params)
     return _evaluate(model, params, policy, discount, tolerance, max_iterations, batch_size)
 
 
-def _bounds(values: Array, previous: Array, discount: Array) -> tuple[Array, Array]:
-    """Of the gain; discounted, of what a step's change may still add to values: it goes on as a geometric series."""
+def bounds(values: Array, previous: Array, discount: Array, ends: Array) -> tuple[Array, Array]:
+    """Of the gain; discounted, of what a step's change may still add to values: it goes on as a geometric series, or
+    for shorter where the problem ends."""
     future = jnp.where(discount >= 1.0, 1.0, discount / jnp.maximum(1.0 - discount, 1e-12))
-    return future * jnp.min(values - previous), future * jnp.max(values - previous)
+    lower, upper = jnp.min(values - previous), jnp.max(values - previous)
+    lower = jnp.where(ends, jnp.minimum(lower, 0.0), lower)
+    upper = jnp.where(ends, jnp.maximum(upper, 0.0), upper)
+    return future * lower, future * upper
 
 
-def _settled(found: Any, discount: Array) -> Any:
+def settled(found: Any, discount: Array) -> Any:
     """Average: values relative to state 0. Discounted: values in the middle of their bounds."""
     average = discount >= 1.0
     shift = jnp.where(average, -found.values[0], found.gain)
@@ -113,15 +118,15 @@ def _solve(model, params, discount, tolerance, max_iterations, sweeps, batch_siz
     discount = jnp.asarray(discount, float)
 
     def improve(values: Array, iterations: Array) -> Solution:
-        improved, actions = bellman.improve(model, params, values, discount, batch_size)
-        return Solution(improved, *_bounds(improved, values, discount), iterations, actions)
+        improved, actions, ends = bellman.improve(model, params, values, discount, batch_size)
+        return Solution(improved, *bounds(improved, values, discount, ends), iterations, actions)
 
     def body(found: Solution) -> Solution:
         decide = bellman.decision(model, params, found.actions)
 
         def sweep(_, values: Array) -> Array:
             values = values - jnp.where(discount >= 1.0, values[0], 0.0)
-            return bellman.follow(model, params, values, discount, decide, batch_size)
+            return bellman.follow(model, params, values, discount, decide, batch_size)[0]
 
         return improve(jax.lax.fori_loop(0, sweeps, sweep, found.values), found.iterations + 1)
 
@@ -129,7 +134,7 @@ def _solve(model, params, discount, tolerance, max_iterations, sweeps, batch_siz
         return (found.upper - found.lower > tolerance) & (found.iterations < max_iterations)
 
     first = improve(jnp.zeros(model.num_states), jnp.int32(1))
-    return _settled(jax.lax.while_loop(unfinished, body, first), discount)
+    return settled(jax.lax.while_loop(unfinished, body, first), discount)
 
 
 @partial(jax.jit, static_argnames=("model", "max_iterations", "batch_size"))
@@ -139,8 +144,8 @@ def _evaluate(model, params, policy, discount, tolerance, max_iterations, batch_
 
     def step(values: Array, iterations: Array) -> Values:
         values = values - jnp.where(discount >= 1.0, values[0], 0.0)
-        following = bellman.follow(model, params, values, discount, decide, batch_size)
-        return Values(following, *_bounds(following, values, discount), iterations)
+        following, ends = bellman.follow(model, params, values, discount, decide, batch_size)
+        return Values(following, *bounds(following, values, discount, ends), iterations)
 
     def unfinished(found: Values) -> Array:
         return (found.upper - found.lower > tolerance) & (found.iterations < max_iterations)
@@ -150,4 +155,4 @@ def _evaluate(model, params, policy, discount, tolerance, max_iterations, batch_
         lambda found: step(found.values, found.iterations + 1),
         step(jnp.zeros(model.num_states), jnp.int32(1)),
     )
-    return _settled(found, discount)
+    return settled(found, discount)

@@ -306,6 +306,24 @@ def test_supports(kind):
         np.testing.assert_allclose(probabilities[0, 1], counts(3.0, 1.0).pmf(values), atol=1e-8)
 
 
+@pytest.mark.parametrize("kind", ["poisson", "negative binomial", "geometric", "normal", "gamma", "uniform"])
+def test_supports_of_a_given_size(kind):
+    """Compiled, with traced parameters, is as not compiled; as long as the support that is found, it is that."""
+    process = KINDS[kind](jnp.array([3.0, 9.0]))
+    values, probabilities = process.support()
+    compiled = jax.jit(lambda process, size: process.support(size), static_argnums=1)
+    for size in (len(values), 6, len(values) + 20):
+        units, weights = compiled(process, size)
+        np.testing.assert_array_equal(units, np.arange(size))
+        assert weights.shape == (2, size)
+        np.testing.assert_allclose(weights.sum(-1), 1.0, rtol=1e-5)
+        _, plain = process.support(size)
+        np.testing.assert_allclose(weights, plain, rtol=1e-4, atol=2e-7)  # float32 logarithms up to 30
+        if size >= len(values):
+            longer = np.pad(probabilities, ((0, 0), (0, size - len(values))))
+            np.testing.assert_allclose(weights, longer, rtol=1e-4, atol=2e-7)
+
+
 # Rounding and the cut at 0 come after scaling, so those of rounded laws are multiplied but for what these do.
 @pytest.mark.parametrize("kind", [k for k in KINDS if k not in ("uniform", "empirical", "gamma", "normal")])
 def test_scaling_multiplies_the_mean(kind):

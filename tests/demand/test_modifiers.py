@@ -9,15 +9,19 @@ import pytest
 
 from jaxinv.demand import (
     CommonFactor,
+    Cyclic,
     DemandState,
     Empirical,
     Gamma,
+    Geometric,
     Intermittent,
     Modulated,
     NegativeBinomial,
+    Normal,
     Poisson,
     Promotion,
     Regime,
+    Trace,
     Trend,
     Weekly,
     Yearly,
@@ -267,6 +271,11 @@ def test_factors_of_more_cells_than_the_base_are_refused():
         (lambda: Regime([[0.5, 0.4], [0.0, 1.0]], [1.0, 2.0]), r"Regime.transition must be square with rows that sum"),
         (lambda: Regime(CALM_AND_BUSY, [1.0, 2.0, 3.0]), r"Regime.factors must have 2 entries, got shape \(3,\)"),
         (lambda: shock(1.5, 2.0), r"shock: probability must be in \[0, 1\], got 1.5"),
+        (lambda: Cyclic((Poisson(1.0), Geometric(1.0))), r"Cyclic.laws must be of one kind and shape"),
+        (lambda: Cyclic((Poisson(1.0), Poisson([1.0, 2.0]))), r"Cyclic.laws must be of one kind and shape"),
+        (lambda: Cyclic((Normal(1.0, 1.0), Normal(1.0, 1.0, rounded=False))), r"Cyclic.laws must be of one kind"),
+        (lambda: Cyclic(()), r"Cyclic.laws must be of one kind and shape, got \(\)"),
+        (lambda: Cyclic((Poisson(1.0),), first_day=-1), r"Cyclic.first_day must be >= 0, got -1"),
         (lambda: Modulated(Poisson(1.0), span=0), r"Modulated.span must be >= 1, got 0"),
     ],
 )
@@ -304,3 +313,81 @@ def test_a_persistent_common_factor_drifts(key):
             correlation = np.corrcoef(factor[lag:, 0, sku], factor[:-lag, 1, sku])[0, 1]  # of two locations
             assert abs(correlation - 0.9**lag) < 0.08
     assert abs(np.corrcoef(factor[:, 0].T)[0, 1]) < 0.15
+
+
+# -- laws in turn -----------------------------------------------------------------------------------------------------
+
+RATES = np.array([[1.0, 40.0], [4.0, 10.0], [9.0, 0.0]])
+CYCLIC = Cyclic(tuple(Poisson(rate) for rate in RATES), first_day=4, span=2)
+
+
+def test_laws_take_turns():
+    assert CYCLIC.cycle == 3
+    assert CYCLIC.shape == (2,)
+    np.testing.assert_allclose(CYCLIC.mean(), RATES.mean(0), rtol=1e-6)
+    for today in range(7):
+        state = DemandState(jnp.int32(today))
+        np.testing.assert_array_equal(CYCLIC.law(state).mean(), RATES[today % 3])
+        u = jnp.array([0.3, 0.9])
+        np.testing.assert_array_equal(CYCLIC.quantile(u, state), Poisson(RATES[today % 3]).quantile(u))
+        for ahead in range(5):
+            np.testing.assert_array_equal(CYCLIC.mean(state, ahead), RATES[(today + ahead) % 3])
+
+
+def test_a_path_of_cyclic_demand():
+    demand, states = jax.jit(CYCLIC.sample, static_argnums=1)(jax.random.key(8), 6000)
+    np.testing.assert_array_equal(np.diff(states.day), 1)
+    assert states.day[0] in (4, 5)
+    days = np.asarray(states.day) % 3
+    for i, rate in enumerate(RATES):
+        error = np.asarray(demand)[days == i].mean(0) - rate
+        assert (np.abs(error) <= 4.5 * np.sqrt(rate / 2000)).all()  # standard errors
+
+
+def test_cyclic_episodes_begin_within_the_span():
+    u = np.array([0.0, 0.49, 0.51, 1.0 - 2.0**-24], np.float32)[:, None]
+    np.testing.assert_array_equal(jax.vmap(CYCLIC.init)(u).day, [4, 4, 5, 5])
+
+
+def test_cyclic_demand_needs_to_know_the_day():
+    with pytest.raises(ValueError, match=r"Cyclic.quantile needs the state"):
+        CYCLIC.quantile(jnp.float32(0.5))
+
+
+def test_cyclic_laws_are_mapped_over_and_differentiated():
+    state = DemandState(jnp.int32(1))
+    smooth = Cyclic(tuple(Gamma(level, 0.5, rounded=False) for level in (2.0, 5.0)))
+    gradient = jax.jit(jax.grad(lambda process: process.quantile(jnp.float32(0.4), state), allow_int=True))(smooth)
+    slope = smooth.laws[1].quantile(jnp.float32(0.4)) / 5.0  # a gamma law is a multiple of its mean
+    np.testing.assert_allclose([law.location for law in gradient.laws], [0.0, slope], rtol=1e-4)
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), smooth, jax.tree.map(lambda x: 2 * x, smooth))
+    np.testing.assert_array_equal(jax.vmap(lambda process: process.mean(state))(stacked), [5.0, 10.0])
+
+
+def test_the_cycle_of_modulated_demand():
+    assert Modulated(Poisson(1.0)).cycle == 1
+    assert Modulated(Poisson(1.0), (Weekly(PROFILE), Weekly(PROFILE))).cycle == 7
+    for modifier in (Yearly(np.ones(12)), Trend(0.1), shock(0.1, 2.0), CommonFactor(0.5)):
+        with pytest.raises(NotImplementedError, match=f"{type(modifier).__name__} does not repeat itself"):
+            _ = Modulated(Poisson(1.0), (Weekly(PROFILE), modifier)).cycle
+
+
+def test_a_state_need_not_say_that_modifiers_have_no_memory():
+    process = Modulated(Poisson(3.0), (Weekly(PROFILE), Weekly(PROFILE[::-1])))
+    short, full = DemandState(jnp.int32(2)), DemandState(jnp.int32(2), ((), ()))
+    assert process.mean(short, 3) == process.mean(full, 3) == 3.0 * PROFILE[5] * PROFILE[1]
+    assert process.law(short).mean() == process.law(full).mean()
+    assert process.advance(jnp.zeros(0), short).day == 3
+
+
+def test_the_law_is_what_is_drawn():
+    """Of the coming period, the running regime included."""
+    process = store(Poisson([2.0, 30.0]))
+    state = DemandState(day=jnp.int32(70), memory=((), jnp.int32(1), (), ()))
+    law = process.law(state)
+    assert law.cycle == 1
+    np.testing.assert_allclose(law.mean(), process.mean(state), rtol=1e-6)
+    u = jax.random.uniform(jax.random.key(9), (50, 2))
+    np.testing.assert_array_equal(law.quantile(u), process.quantile(u, state))
+    with pytest.raises(NotImplementedError, match="Trace has no distribution per period"):
+        Trace([[1.0], [2.0]], first=1, last=1).law(state)

@@ -77,6 +77,51 @@ def test_negative_binomial_without_dispersion_is_poisson():
     assert distance(np.asarray(negative_binomial(4.0, 0.0)), stats.poisson(4).cdf) < 2e-6
 
 
+@jax.jit
+def binomial(trials, probability):
+    return quantiles.binomial_quantile(
+        jnp.asarray(U), jnp.full(U.shape, trials), jnp.full(U.shape, probability, jnp.float32)
+    )
+
+
+@pytest.mark.parametrize("probability", [1e-4, 0.1, 0.5, 0.75, 0.999])
+@pytest.mark.parametrize("trials", [1.0, 7.0, 40.0])
+def test_binomial_of_few_trials_is_exact(trials, probability):
+    successes = np.asarray(binomial(trials, probability))
+    exact = stats.binom(trials, np.float64(np.float32(probability)))
+    # float32 sums of up to 41 probabilities; where successes are common, 1 - u is rounded besides.
+    assert distance(successes, exact.cdf) < 2e-6
+    assert (np.diff(successes) >= 0).all()
+    assert (successes >= 0).all()
+    assert (successes <= trials).all()
+
+
+@pytest.mark.parametrize("probability", [1e-4, 0.01, 0.1, 0.5, 0.9, 0.99, 1 - 1e-4])
+@pytest.mark.parametrize("trials", [100.0, 1000.0, 1e5])
+def test_binomial_of_many_trials_is_within_a_unit(trials, probability):
+    successes = np.asarray(binomial(trials, probability))
+    p = np.float64(np.float32(probability))
+    exact = stats.binom(trials, p)
+    bulk = (U > 1e-5) & (U < 1 - 1e-5)
+    assert np.abs(successes - exact.ppf(U64))[bulk].max() <= 1
+    # A unit is at most the probability of the mode, and only near the steps of the distribution function.
+    assert distance(successes, exact.cdf) < (2e-5 if trials * min(p, 1 - p) < 16 else 2e-3)
+    assert (np.diff(successes) >= 0).all()
+    assert (successes >= 0).all()
+    assert (successes <= trials).all()
+
+
+def test_binomial_at_the_ends():
+    """No trial, no chance and no doubt, at both ends of u; no gradient goes through."""
+    u, trials = jnp.asarray([0.0, 0.5, 1 - 2.0**-24, 1.0]), jnp.asarray([0.0, 1.0, 60.0, 1e4])
+    u, trials = (jnp.broadcast_to(x, (4, 4)) for x in (u[:, None], trials[None]))
+    np.testing.assert_array_equal(quantiles.binomial_quantile(u, trials, jnp.zeros((4, 4))), 0.0)
+    np.testing.assert_array_equal(quantiles.binomial_quantile(u, trials, jnp.ones((4, 4))), trials)
+    np.testing.assert_array_equal(quantiles.binomial_quantile(u, 0.0 * trials, jnp.full((4, 4), 0.3)), 0.0)
+    slope = jax.grad(lambda n: jnp.sum(quantiles.binomial_quantile(u, n, jnp.full((4, 4), 0.3))))(trials)
+    np.testing.assert_array_equal(slope, 0.0)
+
+
 @pytest.mark.parametrize("shape", [0.05, 0.3, 1.0, 4.0, 16.0, 31.9, 32.1, 400.0, 1e5])
 def test_gamma(shape):
     a = np.float64(np.float32(shape))

@@ -82,6 +82,7 @@ def _zipkin(law: str, penalty: int, lead_time: int) -> Instance:
         name=f"zipkin2008/{law}-p{penalty}-L{lead_time}",
         settings={
             "demand": law, "demand.mean": 5, "lead_time": lead_time, "stockout_cost": penalty, "holding_cost": 1,
+            "discount": 0.995,
         },
         source=_ZIPKIN,
         figures=tuple(figures),

@@ -1,0 +1,647 @@
+"""SingleItem: each event by hand, and the physics as properties of random problems."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxinv.demand import Cyclic, DemandState, Empirical, Gamma, Modulated, Poisson, Weekly
+from jaxinv.env import make
+from jaxinv.env.multi_warehouse import Exogenous as ManyExogenous
+from jaxinv.env.multi_warehouse import MultiWarehouse
+from jaxinv.env.single_item import Exogenous, Ledger, SingleItem
+from jaxinv.testing import check_environment
+
+WEEKLY = Modulated(Poisson(4.0), (Weekly([0.5, 1.0, 1.0, 1.0, 1.5, 2.0, 0.0]),), first_day=3, span=7)
+VARIANTS = {
+    "default": ({}, {}),
+    "L0": (dict(lead_time=0), {}),
+    "L1": (dict(lead_time=1), dict(backlog_share=0.5, fixed_order_cost=3.0, price=2.0)),
+    "L2": (dict(lead_time=2), dict(backlog_share=1.0)),
+    "random L1": (dict(lead_time=1, random_lead_time=True), {}),
+    "random L3": (dict(lead_time=3, random_lead_time=True), dict(lead_time_probs=[0.1, 0.2, 0.3, 0.4])),
+    "binomial": (dict(lead_time=2, supply_yield="binomial"), dict(yield_probability=0.7)),
+    "all or nothing": (dict(lead_time=0, supply_yield="all_or_nothing"), dict(yield_probability=0.7)),
+    "horizon": (dict(lead_time=1, horizon=2), dict(final_holding_cost=-2.0, final_stockout_cost=4.0)),
+    "calendar": (dict(lead_time=2, calendar=True), dict(demand=WEEKLY)),
+    "cyclic": (dict(lead_time=1, calendar=True), dict(demand=Cyclic((Poisson(2.0), Poisson(8.0))))),
+    "smooth": (dict(lead_time=2), dict(demand=Gamma(5.0, 0.5, rounded=False))),
+    "everything": (
+        dict(lead_time=3, random_lead_time=True, supply_yield="binomial", horizon=5, calendar=True),
+        dict(demand=WEEKLY, yield_probability=0.5, backlog_share=0.3, price=7.0, unit_cost=1.0),
+    ),
+}
+
+
+def problem(name):
+    structure, numbers = VARIANTS[name]
+    env = SingleItem(**structure)
+    return env, env.make_params(**numbers)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_keeps_the_protocol(name):
+    check_environment(*problem(name))
+
+
+# -- the order of events ----------------------------------------------------------------------------------------------
+
+
+def exogenous(state, demand, lead_time=(), supply=()):
+    return Exogenous(next=state.exo, demand=jnp.float32(demand), lead_time=lead_time, supply=supply)
+
+
+def play(env, params, demands, orders, inventory=0.0, **drawn):
+    """Inventory before each period and after the last, and the periods' ledgers, of given demands and orders."""
+    _, state = env.reset(jax.random.key(0), params)
+    state = state.replace(inventory=jnp.float32(inventory))
+    seen, ledgers = [float(state.inventory)], []
+    for demand, order in zip(demands, orders, strict=True):
+        state, outcome = env.transition(state, jnp.float32(order), exogenous(state, demand, **drawn), params)
+        np.testing.assert_allclose(outcome.reward, outcome.ledger.reward())
+        seen.append(float(state.inventory))
+        ledgers.append(outcome.ledger)
+    return seen, jax.tree.map(lambda *x: np.stack(x).tolist(), *ledgers)
+
+
+@pytest.mark.parametrize("lead_time", [0, 1, 2, 3])
+def test_an_order_serves_the_demand_of_the_period_its_lead_time_says(lead_time):
+    env = SingleItem(lead_time=lead_time)
+    _, ledger = play(env, env.make_params(), [7.0] * 6, [5.0, 0, 0, 0, 0, 0])
+    assert ledger.sold == [5.0 * (t == lead_time) for t in range(6)]
+    # It is received before that demand: at the end of the period before, or at once.
+    assert ledger.received == [5.0 * (t == max(lead_time - 1, 0)) for t in range(6)]
+    assert ledger.ordered == [5, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("lead_time", [0, 1, 2, 3])
+@pytest.mark.parametrize("drawn", [0, 1, 2, 3])
+def test_a_random_lead_time_that_was_drawn(lead_time, drawn):
+    if drawn <= lead_time:
+        env = SingleItem(lead_time=lead_time, random_lead_time=True)
+        _, ledger = play(env, env.make_params(), [7.0] * 6, [5.0, 0, 0, 0, 0, 0], lead_time=jnp.int32(drawn))
+        assert ledger.sold == [5.0 * (t == drawn) for t in range(6)]
+
+
+def test_lost_sales_by_hand():
+    """Lead time 2. Demand 6, 3, 4 meets a stock of 4, 0 and 5 (the first order, seen at the end of the second)."""
+    env = SingleItem(lead_time=2)
+    params = env.make_params(
+        price=10.0, unit_cost=4.0, fixed_order_cost=20.0, holding_cost=0.5, stockout_cost=3.0, backlog_share=0.0
+    )
+    inventory, ledger = play(env, params, [6, 3, 4], [5, 0, 7], inventory=4)
+    assert inventory == [4, 0, 5, 1]
+    assert ledger.sold == [4, 0, 4]
+    assert ledger.lost == [2, 3, 0]
+    assert ledger.on_hand == [0, 0, 1]
+    assert ledger.received == [0, 5, 0]
+    assert ledger.revenue == [40, 0, 40]
+    assert ledger.purchase == [20, 0, 28]
+    assert ledger.fixed_order == [20, 0, 20]
+    assert ledger.holding == [0, 0, 0.5]
+    assert ledger.stockout == [6, 9, 0]
+
+
+@pytest.mark.parametrize(
+    ("lead_time", "inventory", "on_hand", "sold", "stockout"),
+    [
+        # Served at once: stock 4 + 5 for 6, then 3 for 3, then 4 wait and are served by what is ordered next.
+        (0, [4, 3, 0, -4, -1], [3, 0, 0, 0], [6, 3, 0, 7], [0, 0, 12, 3]),
+        # 2 wait and are served by the 5 that arrive before the second period's demand, which takes the other 3.
+        (1, [4, 3, 0, -4, 3], [0, 0, 0, 0], [6, 3, 0, 8], [6, 0, 12, 24]),
+        (2, [4, -2, 0, -4, -8], [0, 0, 0, 0], [4, 5, 0, 0], [6, 15, 12, 24]),
+        (3, [4, -2, -5, -4, -8], [0, 0, 0, 0], [4, 0, 5, 0], [6, 15, 27, 24]),
+    ],
+)
+def test_backlog_by_hand(lead_time, inventory, on_hand, sold, stockout):
+    """Demands 6, 3, 4, 4 meet a stock of 4; 5 are ordered in the first period, 7 or, with lead time 1, 11 in the last.
+
+    Waiting customers are served when an order arrives, before the demand that follows."""
+    env = SingleItem(lead_time=lead_time)
+    params = env.make_params(backlog_share=1.0, stockout_cost=3.0, holding_cost=1.0, price=2.0)
+    found, ledger = play(env, params, [6, 3, 4, 4], [5, 0, 0, 11 if lead_time == 1 else 7], inventory=4)
+    assert found == inventory
+    assert ledger.on_hand == ledger.holding == on_hand
+    assert ledger.sold == sold
+    assert ledger.revenue == [2 * units for units in sold]
+    assert ledger.stockout == stockout
+    assert ledger.lost == [0, 0, 0, 0]
+
+
+def test_half_of_what_is_unmet_waits():
+    """Lead time 1: a stock of 2 leaves 8 of 10 unmet, 4 of them lost; 6 arrive, of which 2 are left for a demand of
+    4; of the 2 unmet one waits, and one more of a demand of 2 that meets no stock."""
+    env = SingleItem(lead_time=1)
+    params = env.make_params(backlog_share=0.5, stockout_cost=3.0, price=1.0)
+    inventory, ledger = play(env, params, [10, 4, 2], [6, 0, 0], inventory=2)
+    assert inventory == [2, 2, -1, -2]
+    assert ledger.lost == ledger.backlogged == [4, 1, 1]
+    assert ledger.sold == ledger.revenue == [6, 2, 0]
+    assert ledger.stockout == [3 * (4 + 4), 3 * (1 + 1), 3 * (1 + 2)]
+
+
+def test_yield_is_seen_on_arrival():
+    """All or nothing: uniforms below the probability let an order through; what does not arrive has been paid."""
+    env = SingleItem(lead_time=2, supply_yield="all_or_nothing")
+    params = env.make_params(yield_probability=0.6, unit_cost=4.0)
+    for u, arrives in ((0.59, 5), (0.61, 0)):
+        inventory, ledger = play(env, params, [0, 0, 0], [5, 0, 0], supply=(jnp.float32(0.99), jnp.float32(u)))
+        assert inventory == [0, 0, arrives, arrives]
+        assert ledger.received == [0, arrives, 0]
+        assert ledger.written_off == [0, 5 - arrives, 0]
+        assert ledger.purchase == [20, 0, 0]
+
+
+def test_binomial_yield_of_an_order_in_stock_at_once():
+    env = SingleItem(lead_time=0, supply_yield="binomial")
+    params = env.make_params(yield_probability=0.3)
+    for u in (0.1, 0.5, 0.9):
+        inventory, ledger = play(env, params, [0], [10], supply=(jnp.float32(u), jnp.float32(0.0)))
+        arrived = stats.binom.ppf(u, 10, 0.3)
+        assert inventory == [0, arrived]
+        assert ledger.written_off == [10 - arrived]
+
+
+# -- the horizon ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("share", "demand", "usual", "final"),
+    [(0.0, 8.0, 2.0, -4.0), (1.0, 8.0, 2.0, -4.0), (0.0, 17.0, 63.0, 0.0), (1.0, 17.0, 63.0, 70.0)],
+)
+def test_the_horizon_ends_with_final_costs(share, demand, usual, final):
+    """A stock of 10 in the last of two periods: 2 units left are worth 2 each, 7 waiting customers cost 10 each."""
+    env = SingleItem(lead_time=1, horizon=2)
+    params = env.make_params(
+        backlog_share=share, final_holding_cost=-2.0, final_stockout_cost=10.0, holding_cost=1.0, stockout_cost=9.0
+    )
+    _, state = env.reset(jax.random.key(0), params)
+    state = state.replace(inventory=jnp.float32(5.0))
+    state, first = env.transition(state, jnp.float32(5.0), exogenous(state, 0.0), params)
+    assert (bool(first.terminated), first.reward) == (False, -5.0)
+    # What is ordered now arrives after the end, at which the final costs are charged.
+    _, last = env.transition(state, jnp.float32(100.0), exogenous(state, demand), params)
+    assert last.terminated
+    assert -last.reward == usual + final
+
+
+def test_without_a_horizon_final_costs_are_never_charged(key):
+    env = SingleItem(lead_time=1)
+    plain, final = env.make_params(), env.make_params(final_holding_cost=50.0, final_stockout_cost=50.0)
+    _, state = env.reset(key, plain)
+    path = env.sample_path(key, state, plain, 30)
+    for params in (plain, final):
+        _, records = env.rollout(lambda *_: jnp.float32(5.0), state, path, params)
+        assert not records.outcome.terminated.any()
+        if params is final:
+            np.testing.assert_array_equal(records.outcome.reward, rewards)
+        rewards = records.outcome.reward
+
+
+def test_episodes_end_at_the_horizon_and_begin_anew(key):
+    env = SingleItem(lead_time=2, horizon=3)
+    params = env.default_params()
+    _, state = env.reset(key, params)
+    step = jax.jit(env.step)
+    for t in range(7):
+        assert env.observe(state, params)[-1] == pytest.approx(1 - (t % 3) / 3)  # share of the horizon left
+        _, state, _, terminated, truncated, _ = step(jax.random.fold_in(key, t), state, jnp.float32(5.0), params)
+        assert (bool(terminated), bool(truncated)) == (t % 3 == 2, False)
+
+
+# -- properties of random problems ------------------------------------------------------------------------------------
+
+
+@functools.cache
+def random_run(name, backlog_share, seed=0, length=80):
+    """A run with random numbers and random whole orders: (env, params, states, orders, ledgers, rewards, last)."""
+    rng = np.random.default_rng(seed)
+    structure, numbers = VARIANTS[name]
+    env = SingleItem(**{**structure, "horizon": None})
+    costs = ("price", "unit_cost", "fixed_order_cost", "holding_cost", "stockout_cost")
+    drawn = {cost: rng.uniform(0.5, 20.0) for cost in costs}
+    params = env.make_params(**{**numbers, **drawn, "backlog_share": backlog_share, "initial_inventory": 6.0})
+    key = jax.random.key(seed)
+    _, state = env.reset(key, params)
+    path = env.sample_path(key, state, params, length)
+    policy = lambda env, state, params, key: jnp.floor(jax.random.uniform(key, (), maxval=14.0))  # noqa: E731
+
+    @jax.jit
+    def run(params):
+        return env.rollout(policy, state, path, params, key)
+
+    last, records = run(params)
+    states, orders, outcome = jax.tree.map(np.asarray, (records.state, records.action, records.outcome))
+    return env, params, states, orders, outcome.ledger, outcome.reward, last
+
+
+def runs(test):
+    test = pytest.mark.parametrize("share", [0.0, 0.5, 1.0])(test)
+    return pytest.mark.parametrize("name", [name for name in VARIANTS if name != "default"])(test)
+
+
+@runs
+def test_units_are_conserved(name, share):
+    """Float32 sums of values up to 1e3: 1e-3."""
+    env, _, states, _, ledger, _, last = random_run(name, share)
+    after = np.append(states.inventory[1:], last.inventory)
+    np.testing.assert_allclose(after, states.inventory + ledger.received - ledger.demanded + ledger.lost, atol=1e-3)
+    if env.lead_time > 1:
+        before = np.sum(states.pipeline, 0)
+        following = np.append(before[1:], sum(last.pipeline))
+        np.testing.assert_allclose(following, before + ledger.ordered - ledger.received - ledger.written_off, atol=1e-3)
+    else:
+        np.testing.assert_allclose(ledger.ordered, ledger.received + ledger.written_off, atol=1e-3)
+
+
+@runs
+def test_customers_are_conserved(name, share):
+    _, _, states, _, ledger, _, last = random_run(name, share)
+    waiting = np.maximum(-np.append(states.inventory, last.inventory), 0.0)
+    np.testing.assert_allclose(waiting[1:], waiting[:-1] + ledger.demanded - ledger.lost - ledger.sold, atol=1e-3)
+    np.testing.assert_allclose(ledger.lost, (1.0 - share) * (ledger.lost + ledger.backlogged), atol=1e-3)
+
+
+@runs
+def test_sales_keep_within_demand_and_stock(name, share):
+    _, _, states, _, ledger, _, _ = random_run(name, share)
+    waiting, stock = np.maximum(-states.inventory, 0.0), np.maximum(states.inventory, 0.0)
+    assert (ledger.sold <= ledger.demanded + waiting + 1e-3).all()
+    assert (ledger.sold <= stock + ledger.received + 1e-3).all()
+    for units in (getattr(ledger, unit) for unit in Ledger.UNITS):
+        assert (units >= -1e-3).all()
+    assert (ledger.lost * ledger.on_hand == 0).all()  # none is lost while there is stock
+
+
+@runs
+def test_money_follows_units(name, share):
+    _, params, _, orders, ledger, rewards, _ = random_run(name, share)
+    for money, units, cost in (
+        (ledger.revenue, ledger.sold, params.price),
+        (ledger.purchase, orders, params.unit_cost),
+        (ledger.fixed_order, orders > 0, params.fixed_order_cost),
+        (ledger.holding, ledger.on_hand, params.holding_cost),
+    ):
+        np.testing.assert_allclose(money, cost * units, rtol=1e-5)
+    total = sum(getattr(ledger, name) for name in Ledger.GAINS) - sum(getattr(ledger, name) for name in Ledger.COSTS)
+    np.testing.assert_allclose(rewards, total, rtol=1e-5, atol=1e-3)
+
+
+@runs
+def test_scaling_money_scales_rewards(name, share):
+    env, params, states, orders, _, rewards, _ = random_run(name, share)
+    names = ("price", "unit_cost", "fixed_order_cost", "holding_cost", "stockout_cost")
+    scaled = params.replace(**{name: 2.5 * getattr(params, name) for name in names})
+    key = jax.random.key(0)
+    _, state = env.reset(key, params)
+    path = env.sample_path(key, state, params, len(rewards))
+    given = jnp.asarray(orders)
+
+    def policy(env, state, params, key):
+        return given[state.time]
+
+    _, again = jax.jit(lambda p: env.rollout(policy, state, path, p, record=lambda t: t.outcome.reward))(scaled)
+    np.testing.assert_allclose(again, 2.5 * rewards, rtol=1e-5, atol=1e-3)
+
+
+# -- exogenous information --------------------------------------------------------------------------------------------
+
+
+def test_lead_times_are_drawn_as_stated_and_do_not_cross(key):
+    probs = np.array([0.1, 0.2, 0.3, 0.0, 0.4])
+    env = SingleItem(lead_time=4, random_lead_time=True)
+    params = env.make_params(lead_time_probs=probs)
+    assert env.lead_time_mean(params) == pytest.approx(2.4)
+    _, state = env.reset(key, params)
+    lead_time = np.asarray(env.sample_path(key, state, params, 20_000).lead_time)
+    assert (np.diff(lead_time + np.arange(len(lead_time))) >= 0).all()  # periods of arrival
+    # Not crossing, l = max(drawn, last - 1): its stationary distribution is the product of the drawn law's tails.
+    cdf = np.cumsum(probs)
+    expected = np.diff([np.prod(cdf[i:]) for i in range(5)], prepend=0.0)
+    found = np.bincount(lead_time, minlength=5) / len(lead_time)
+    np.testing.assert_allclose(found, expected, atol=0.02)  # 5 standard errors of 20,000 draws in runs of about 3
+
+
+def test_orders_arrive_with_the_lead_time_drawn_and_none_overtakes_another(key):
+    env = SingleItem(lead_time=4, random_lead_time=True)
+    params = env.make_params(lead_time_probs=[0.2, 0.1, 0.2, 0.1, 0.4], initial_inventory=1e4)
+    _, state = env.reset(key, params)
+    path = env.sample_path(key, state, params, 300)
+    policy = lambda env, state, params, key: jnp.floor(jax.random.uniform(key, (), maxval=9.0)) + 1.0  # noqa: E731
+    _, records = jax.jit(lambda path: env.rollout(policy, state, path, params, key))(path)
+    ledger = jax.tree.map(np.asarray, records.outcome.ledger)
+    placed = np.append(0.0, np.cumsum(ledger.ordered))
+    # Cumulative arrivals are cumulative orders, and those whose lead time has passed at the demand of period t.
+    in_stock = ledger.on_hand - 1e4 + np.cumsum(ledger.demanded)
+    arrival = np.arange(300) + np.asarray(path.lead_time)
+    np.testing.assert_array_equal(in_stock, placed[np.searchsorted(arrival, np.arange(300), side="right")])
+
+
+def outcomes_of_yield(structure, order, params, paths=20_000):
+    """Units that arrive of ``order`` units [paths]."""
+    env = SingleItem(**structure)
+    _, state = env.reset(jax.random.key(0), params)
+
+    @jax.vmap
+    def arrivals(key):
+        path = env.sample_path(key, state, params, env.lead_time + 1)
+        policy = lambda env, state, params, key: jnp.where(state.time == 0, order, 0.0)  # noqa: E731
+        _, ledger = env.rollout(policy, state, path, params, record=lambda t: t.outcome.ledger)
+        return jnp.sum(ledger.received), jnp.sum(ledger.written_off)
+
+    received, written_off = jax.jit(arrivals)(jax.random.split(jax.random.key(2), paths))
+    np.testing.assert_array_equal(received + written_off, order)
+    return np.asarray(received)
+
+
+@pytest.mark.parametrize("lead_time", [0, 2])
+def test_the_mean_and_variance_of_random_yield(lead_time):
+    """Within 5 standard errors; of a variance about sqrt(2 / n) of it, n = 20,000."""
+    n, p = 10.0, 0.7
+    for supply_yield, variance in (("binomial", n * p * (1 - p)), ("all_or_nothing", n**2 * p * (1 - p))):
+        structure = dict(lead_time=lead_time, supply_yield=supply_yield)
+        params = SingleItem(**structure).make_params(yield_probability=p)
+        received = outcomes_of_yield(structure, n, params)
+        assert abs(received.mean() - n * p) < 5 * np.sqrt(variance / 20_000)
+        assert received.var() == pytest.approx(variance, rel=0.05)
+        values = {0.0, n} if supply_yield == "all_or_nothing" else set(range(11))
+        assert set(received.tolist()) <= values
+
+
+@pytest.mark.parametrize("supply_yield", ["binomial", "all_or_nothing"])
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_yield_without_doubt(supply_yield, probability):
+    structure = dict(lead_time=1, supply_yield=supply_yield)
+    params = SingleItem(**structure).make_params(yield_probability=probability)
+    assert (outcomes_of_yield(structure, 60.0, params, 500) == 60.0 * probability).all()
+
+
+# -- what policies and agents see -------------------------------------------------------------------------------------
+
+
+def test_the_inventory_position_is_what_has_been_ordered_and_not_been_demanded(key):
+    env = SingleItem(lead_time=3)
+    params = env.make_params(backlog_share=1.0, initial_inventory=7.0)
+    _, state = env.reset(key, params)
+    path = env.sample_path(key, state, params, 20)
+    last, records = env.rollout(lambda *_: jnp.float32(4.0), state, path, params)
+    expected = 7.0 + 4.0 * 20 - float(path.demand.sum())
+    assert env.inventory_position(last) == expected
+    positions = jax.vmap(env.inventory_position)(records.state)
+    np.testing.assert_array_equal(np.diff(positions), 4.0 - np.asarray(path.demand)[:-1])
+    assert env.lead_time_mean(params) == 3.0
+
+
+def test_observations_are_as_described():
+    env = SingleItem(lead_time=3, horizon=8, calendar=True)
+    params = env.make_params(demand=WEEKLY, demand_scale=2.0)
+    _, state = env.reset(jax.random.key(0), params)
+    exo = state.exo.replace(demand=DemandState(jnp.int32(12), ((),)))  # Saturday
+    state = state.replace(
+        inventory=jnp.float32(-6.0), pipeline=(jnp.float32(4.0), jnp.float32(8.0)), time=jnp.int32(6), exo=exo
+    )
+    profile = [0.5, 1.0, 1.0, 1.0, 1.5, 2.0, 0.0]
+    expected = [-3, 2, 4, *(4.0 * profile[day % 7] / 2 for day in range(12, 16)), 0, 0, 0, 0, 0, 1, 0, 0.25]
+    observation = env.observe(state, params)
+    np.testing.assert_allclose(observation, expected, rtol=1e-6)
+    assert env.observation_space(params).contains(observation)
+
+
+def test_defaults_cover_the_lead_time_and_a_period():
+    for lead_time in (0, 3):
+        env = SingleItem(lead_time=lead_time)
+        params = env.make_params(demand=Poisson(2.3))
+        assert params.initial_inventory == np.ceil(2.3 * (lead_time + 1))
+        assert params.demand_scale == pytest.approx(2.3)
+    assert SingleItem().make_params(demand=Poisson(0.0)).demand_scale == pytest.approx(0.1)
+
+
+# -- the same problem as a warehouse with one item --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("lead_time", [0, 1, 2, 3])
+def test_one_cell_of_many_warehouses_is_this_problem(lead_time, share):
+    """Period by period, but that there waiting customers are served with the next demand and not on arrival: revenue
+    comes later by those who wait while there is stock, and so does a stock of theirs."""
+    numbers = dict(price=7.0, unit_cost=3.0, holding_cost=0.5, stockout_cost=4.0, backlog_share=share)
+    env = SingleItem(lead_time=lead_time)
+    params = env.make_params(**numbers, fixed_order_cost=11.0, initial_inventory=3.0)
+    many = MultiWarehouse(num_warehouses=1, num_skus=1, max_lead_time=lead_time, transfers=False)
+    many_params = many.make_params(**numbers, fixed_order_cost=11.0, initial_stock=3.0)
+    rng = np.random.default_rng(lead_time)
+    demands, orders = rng.poisson(5.0, 60), rng.integers(0, 3, 60) * rng.integers(0, 9, 60)
+    _, state = env.reset(jax.random.key(0), params)
+    _, cell = many.reset(jax.random.key(0), many_params)
+    one, other = jax.jit(env.transition), jax.jit(many.transition)
+    late = 0.0
+    for demand, order in zip(demands, orders, strict=True):
+        exo = ManyExogenous(
+            next=cell.exo, demand=jnp.full((1, 1), float(demand)), lead_time=jnp.full(1, lead_time, jnp.int32)
+        )
+        state, outcome = one(state, jnp.float32(order), exogenous(state, demand), params)
+        cell, many_outcome = other(cell, many.order_action(jnp.full((1, 1), float(order))), exo, many_params)
+        ledger, many_ledger = outcome.ledger, jax.tree.map(lambda x: x[0, 0], many_outcome.ledger)
+        for name in ("purchase", "fixed_order", "holding", "stockout", "lost", "backlogged", "received", "on_hand"):
+            np.testing.assert_allclose(getattr(ledger, name), getattr(many_ledger, name), atol=1e-3, err_msg=name)
+        net = cell.on_hand[0, 0] - cell.backlog[0, 0]
+        np.testing.assert_allclose(state.inventory, net, atol=1e-3)
+        before, late = late, float(jnp.minimum(cell.on_hand, cell.backlog)[0, 0])
+        sold_there = float(many_ledger.sold_locally)
+        np.testing.assert_allclose(ledger.sold, sold_there + late - before, atol=1e-3)
+        np.testing.assert_allclose(outcome.reward, many_outcome.reward + 7.0 * (late - before), atol=1e-2)
+    assert share == 0.0 or late >= 0.0
+
+
+# -- what does not fit ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("structure", "message"),
+    [
+        (dict(lead_time=-1), r"SingleItem.lead_time must be a whole number >= 0, got -1"),
+        (dict(lead_time=1.5), r"SingleItem.lead_time must be a whole number >= 0, got 1.5"),
+        (dict(lead_time=True), r"SingleItem.lead_time must be a whole number >= 0, got True"),
+        (dict(horizon=0), r"SingleItem.horizon must be None or a whole number >= 1, got 0"),
+        (dict(horizon=2.0), r"SingleItem.horizon must be None or a whole number >= 1, got 2.0"),
+        (dict(supply_yield="half"), r"SingleItem.supply_yield must be one of certain, .*, got 'half'"),
+    ],
+)
+def test_bad_structure_is_named(structure, message):
+    with pytest.raises(ValueError, match=message):
+        SingleItem(**structure)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        (dict(cost=1.0), r"SingleItem has no parameter 'cost'; it has .*demand, price, unit_cost"),
+        (dict(demand=5.0), r"SingleItem.demand must be a demand process of shape \(\), got float"),
+        (dict(demand=Poisson([1.0, 2.0])), r"SingleItem.demand must be a demand process of shape \(\), got \(2,\)"),
+        (dict(lead_time_probs=[0.5, 0.5]), r"SingleItem.lead_time_probs need SingleItem.random_lead_time"),
+        *(
+            (dict([(name, -1.0)]), rf"{name} must be >= 0.0, got -1.0")
+            for name in ("price", "unit_cost", "fixed_order_cost", "holding_cost", "stockout_cost", "minimum_order")
+        ),
+        (dict(backlog_share=1.1), r"backlog_share must be <= 1.0, got 1.1"),
+        (dict(yield_probability=-0.1), r"yield_probability must be >= 0.0, got -0.1"),
+        (dict(batch_size=0.0), r"batch_size must be > 0.0, got 0.0"),
+        (dict(demand_scale=0.0), r"demand_scale must be > 0.0, got 0.0"),
+        (dict(discount=1.5), r"discount must be <= 1.0, got 1.5"),
+        (dict(max_steps_in_episode=0), r"max_steps_in_episode must be >= 1, got 0"),
+        (dict(max_steps_in_episode=1.5), r"max_steps_in_episode must be whole numbers, got 1.5"),
+        (dict(initial_inventory=float("nan")), r"initial_inventory must not hold NaN"),
+        (dict(final_holding_cost="none"), r"final_holding_cost must be numeric, got 'none'"),
+    ],
+)
+def test_bad_numbers_are_named(numbers, message):
+    with pytest.raises(ValueError, match=message):
+        SingleItem().make_params(**numbers)
+
+
+@pytest.mark.parametrize("probs", [[0.5, 0.5], [0.5, 0.4, 0.05], [[0.2, 0.3, 0.5]], [0.5, 0.75, -0.25]])
+def test_lead_times_that_are_not_probabilities(probs):
+    env = SingleItem(lead_time=2, random_lead_time=True)
+    with pytest.raises(ValueError, match="lead_time_probs must be"):
+        env.make_params(lead_time_probs=probs)
+
+
+# -- states and actions, numbered -------------------------------------------------------------------------------------
+
+MODELS = {
+    "lost sales": (dict(lead_time=3), {}),
+    "L0 backlog": (dict(lead_time=0), dict(backlog_share=1.0, fixed_order_cost=4.0)),
+    "L2 backlog": (dict(lead_time=2), dict(backlog_share=1.0)),
+    "random L1": (dict(lead_time=1, random_lead_time=True), {}),
+    "random L2": (dict(lead_time=2, random_lead_time=True), {}),
+    "binomial L0": (dict(lead_time=0, supply_yield="binomial"), dict(yield_probability=0.6)),
+    "binomial L2": (dict(lead_time=2, supply_yield="binomial"), dict(yield_probability=0.6)),
+    "binomial batches": (dict(lead_time=1, supply_yield="binomial"), dict(yield_probability=0.6, batch_size=3.0)),
+    "binomial, random L2": (
+        dict(lead_time=2, random_lead_time=True, supply_yield="binomial"), dict(yield_probability=0.6),
+    ),
+    "all or nothing": (dict(lead_time=1, supply_yield="all_or_nothing"), dict(yield_probability=0.6)),
+    "weekly": (dict(lead_time=1), dict(demand=Modulated(Poisson(1.0), (Weekly(np.arange(7) / 3),)))),
+    "cyclic": (dict(lead_time=2), dict(demand=Cyclic((Poisson(1.0), Poisson(3.0))))),
+    "batches": (dict(lead_time=1), dict(batch_size=4.0, minimum_order=6.0)),
+}  # fmt: skip
+
+
+@functools.cache
+def numbered(name):
+    structure, numbers = MODELS[name]
+    env = SingleItem(**structure)
+    params = env.make_params(**{"demand": Poisson(1.5), "stockout_cost": 3.0, **numbers})
+    return env, params, env.finite_model(params)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_states_are_numbered_one_to_one(name):
+    _, params, model = numbered(name)
+    index = jnp.arange(model.num_states)
+    states = jax.vmap(lambda i: model.index_to_state(i, params))(index)
+    np.testing.assert_array_equal(jax.vmap(lambda state: model.state_to_index(state, params))(states), index)
+    assert hash(model) == hash(dataclasses.replace(model))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_state_of_the_model_is_one_of_the_environment(name, key):
+    env, params, model = numbered(name)
+    _, state = env.reset(key, params)
+    made = model.index_to_state(jnp.int32(3), params, 5)
+    types = lambda state: jax.tree.map(lambda x: (x.shape, x.dtype), state.replace(exo=state.exo.lead_time))  # noqa: E731
+    assert types(made) == types(state)
+    assert made.time == 5
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_masks(name):
+    """Legal orders are batches from the minimum on, keep within the bounds, and nothing may always be ordered."""
+    _, params, model = numbered(name)
+    states = jax.vmap(lambda i: model.index_to_state(i, params))(jnp.arange(model.num_states))
+    mask = np.asarray(jax.vmap(lambda state: model.action_mask(state, params))(states))
+    orders = np.asarray(jax.vmap(lambda i: model.index_to_action(i, params))(jnp.arange(model.num_actions)))
+    np.testing.assert_array_equal(orders, float(params.batch_size) * np.arange(model.num_actions))
+    assert mask[:, 0].all()
+    assert mask[:, 1:].any()
+    assert not mask[:, (orders > 0) & (orders < params.minimum_order)].any()
+    position = np.asarray(states.inventory) + np.sum(states.pipeline, 0)
+    after = position[:, None] + orders
+    assert (after[mask & (orders > 0)] <= model.lattice.low[0] + model.lattice.sizes[0] - 1).all()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_support_is_what_is_drawn(name):
+    """The distribution of (next state, reward) from numbered outcomes against 20,000 draws, in some states."""
+    env, params, model = numbered(name)
+    rng = np.random.default_rng(3)
+    keys = jax.random.split(jax.random.key(5), 20_000)
+
+    @jax.jit
+    def both(index, action):
+        state = model.index_to_state(index, params)
+        order = model.index_to_action(action, params)
+        exo, probabilities = model.exogenous_support(state, order, params)
+        listed, outcome = jax.vmap(env.transition, (None, None, 0, None))(state, order, exo, params)
+        full = state.replace(
+            exo=state.exo.replace(demand=params.demand.init(jnp.zeros(9)).replace(day=state.exo.demand.day))
+        )
+        drawn = jax.vmap(lambda key: env.transition(full, order, env.sample_exogenous(key, full, params), params))(keys)
+        number = jax.vmap(lambda state: model.state_to_index(state, params))
+        return (number(listed), outcome.reward, probabilities), (number(drawn[0]), drawn[1].reward)
+
+    for _ in range(4):
+        index = rng.integers(model.num_states)
+        state = model.index_to_state(jnp.int32(index), params)
+        if env.random_lead_time and state.exo.lead_time <= 1 and sum(state.pipeline, 0.0) > 0:
+            continue  # cannot be: the last order has arrived, and orders do not cross
+        action = rng.choice(np.flatnonzero(model.action_mask(state, params)))
+        (states, rewards, probabilities), (drawn, drawn_rewards) = jax.tree.map(np.asarray, both(index, action))
+        assert probabilities.sum() == pytest.approx(1.0, abs=1e-5)
+        size = model.num_states
+        expected = np.bincount(states, probabilities, size)
+        found = np.bincount(drawn, minlength=size) / len(keys)
+        assert np.abs(found - expected).max() < 5 * np.sqrt(0.25 / len(keys))
+        error = drawn_rewards.std() / np.sqrt(len(keys)) + 1e-5
+        assert abs(drawn_rewards.mean() - probabilities @ rewards) < 5 * error
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        (dict(backlog_share=0.5), "a finite model needs whole units: SingleItem.backlog_share 0 or 1, got 0.5"),
+        (dict(batch_size=2.5), "a whole batch_size, got 2.5"),
+        (dict(demand=Empirical([0.0, 0.5], [0.5, 0.5])), "demand must come in whole units"),
+    ],
+)
+def test_units_that_are_not_whole_have_no_finite_model(numbers, message):
+    env = SingleItem(lead_time=1)
+    with pytest.raises(ValueError, match=message):
+        env.finite_model(env.make_params(**numbers))
+
+
+def test_demand_without_a_finite_support_has_no_finite_model():
+    env = SingleItem(lead_time=1)
+    with pytest.raises(NotImplementedError, match="no finite support"):
+        env.finite_model(env.make_params(demand=Gamma(5.0, 0.5, rounded=False)))
+
+
+def test_bounds_can_be_given():
+    env = SingleItem(lead_time=2)
+    params = env.make_params(backlog_share=1.0)
+    model = env.finite_model(params, max_order=4, max_position=11, min_inventory=-6)
+    assert model.num_actions == 5
+    assert model.lattice.low[0] == -6
+    assert model.lattice.sizes[:2] == (18, 5)
+    state = model.index_to_state(jnp.int32(0), params).replace(inventory=jnp.float32(5.0), pipeline=(jnp.float32(4.0),))
+    assert model.action_mask(state, params).tolist() == [True, True, True, False, False]
+
+
+def test_lossless_bounds_are_the_newsvendor_levels():
+    """Zipkin (2008), sec. 3, for Poisson demand of 5 and a critical ratio of 0.8: s = (29, 24, 18, 13, 7)."""
+    env, params = make("SingleItem-v0", instance="zipkin2008/poisson-p4-L4")
+    assert env.finite_model(params).positions == (29, 24, 18, 13, 7)
