@@ -170,8 +170,7 @@ class Problem:
         of = ", ".join(f"{name}={value:g}" for name, value in parameters.items())
         quantity = f"{figure.quantity}({of})" if of else figure.quantity
         seconds = time.perf_counter() - begin
-        published = None if figure.printed is None or figure.value is None else round(figure.value, figure.printed)
-        return self._compared(quantity, published, figure.printed, computed, figure.error, error, seconds, note)
+        return self._compared(quantity, figure.published, figure.printed, computed, figure.error, error, seconds, note)
 
     def _compared(self, quantity, published, printed, computed, published_error, error, seconds, note) -> Row:
         difference = None if published is None or computed is None else computed - published

@@ -18,9 +18,17 @@ class Figure:
     digits: int = 0  # decimals of ``value`` that are known
     printed: int | None = None  # decimals that the source prints; None: the value is not published but recomputed
     parameters: Mapping[str, float] = dataclasses.field(default_factory=dict)  # of the policy; none: its best ones
-    error: float = 0.0  # standard error of the published value, where it was simulated
+    simulated: float | None = None  # the printed value, where it was simulated and is not ``value`` rounded
+    error: float = 0.0  # standard error of the printed value, where it was simulated
     gap: float | None = None  # published percentage above the optimum, to two decimals
     note: str = ""  # why what is computed differs from what is printed
+
+    @property
+    def published(self) -> float | None:
+        """The value as printed, if it is."""
+        if self.printed is None or self.value is None:
+            return None
+        return round(self.value, self.printed) if self.simulated is None else self.simulated
 
 
 @dataclasses.dataclass(frozen=True)
