@@ -98,7 +98,12 @@ def tune(
     levels follow the demand expected; ``rebalancing`` tunes the rule that moves stock between locations, too. Where
     nothing couples the locations, each is credited with its own cost. ``history`` is noisy: each iteration meets
     other paths.
+
+    Raises ``ValueError`` unless ``env`` has locations by items; the few parameters of a policy for a single item are
+    best searched on a grid, by ``grid_search``.
     """
+    if len(env.cells) != 2:
+        raise ValueError(f"tune needs cells of locations by items, got {env.cells}: use grid_search for a single item")
     following = following and not issubclass(kind, ForecastBaseStock)  # which does so by itself
     rebalancing = rebalancing and env.transfers
     mean, stages = _search_space(kind, env.cells, following, rebalancing)
