@@ -25,6 +25,7 @@ from jaxinv.demand.modifiers import (
     shock,
 )
 from jaxinv.demand.trace import Trace
+from jaxinv.demand.two_moment import adan_fit
 
 __all__ = [
     "CommonFactor",
@@ -48,5 +49,6 @@ __all__ = [
     "UniformInteger",
     "Weekly",
     "Yearly",
+    "adan_fit",
     "shock",
 ]

@@ -64,7 +64,12 @@ def _mixture(q: float, first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _binomial(trials: int, p: float) -> np.ndarray:
-    return np.array([math.comb(trials, n) * p**n * (1.0 - p) ** (trials - n) for n in range(trials + 1)])
+    if p == 1.0:
+        return np.eye(trials + 1)[-1]
+    odds, n = math.log(p) - math.log1p(-p), np.arange(trials + 1)
+    ways = np.array([-math.lgamma(k + 1) - math.lgamma(trials - k + 1) for k in n]) + math.lgamma(trials + 1)
+    probabilities = np.exp(ways + n * odds + trials * math.log1p(-p))
+    return probabilities[: np.sum(np.cumsum(probabilities) < 1.0 - _NEGLIGIBLE) + 1]
 
 
 def _negative_binomial(k: int, p: float) -> np.ndarray:

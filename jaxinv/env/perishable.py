@@ -1,7 +1,6 @@
 """One perishable item at one location: ``Perishable-v0``."""
 
 import dataclasses
-import math
 from typing import Any, ClassVar
 
 import jax
@@ -32,8 +31,8 @@ class Params(core.EnvParams):
     waste_cost: Array = struct.leaf(7.0, low=0.0)  # per unit that reaches the end of its life
     batch_size: Array = struct.leaf(1.0, above=0.0)  # units; met by action wrappers, not by the transition
     minimum_order: Array = struct.leaf(0.0, low=0.0)  # units; likewise
-    life_logits: Array | None = struct.leaf(None)  # [m - 1] of lives 2..m, where life is random; that of 1 is 0
-    life_logits_per_unit: Array | None = struct.leaf(None)  # [m - 1] added to them for every unit ordered
+    life_logits: Any = struct.leaf(None)  # [m - 1] of lives 2..m, where life is random; that of 1 is 0
+    life_logits_per_unit: Any = struct.leaf(None)  # [m - 1] added to them for every unit ordered
     demand_scale: Array = struct.leaf(1.0, above=0.0)  # units: typical demand, in which observations are measured
 
 
@@ -93,9 +92,9 @@ class Perishable(core.Environment):
     """One item that lives for a few periods is replenished with a lead time; unmet demand is lost.
 
     With other numbers it is the problem of De Moor, Gijsbrechts and Boute (2022, European Journal of Operational
-    Research 301(2)), of Hendrix et al. (2019, Computers and Operations Research 106), of Haijema and Minner (2019,
-    International Journal of Production Economics 209) with mixed issuing, and of platelets that arrive with a random
-    life (Mirjalili 2022, PhD thesis, University of Toronto).
+    Research 301(2)), the one of Hendrix et al. (2019, Computational and Mathematical Methods 1(4)), that of Haijema
+    and Minner (2019, International Journal of Production Economics 209) with mixed issuing, and that of platelets
+    which arrive with a random life (Mirjalili 2022, PhD thesis, University of Toronto).
 
     Order of events. A state is seen at the moment of decision, event 2, so a call of ``transition`` runs events 2
     to 6 of a period and event 1 of the next.
@@ -194,9 +193,7 @@ class Perishable(core.Environment):
 
     def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
         demand, following = params.demand.draw(u[: params.demand.num_uniforms], state.exo.demand)
-        return Exogenous(
-            demand=demand, life=tuple(u[params.demand.num_uniforms :]), next=ExoState(demand=following)
-        )
+        return Exogenous(demand=demand, life=tuple(u[params.demand.num_uniforms :]), next=ExoState(demand=following))
 
     def expected_exogenous(self, state: State, params: Params, ahead: int | Array = 0) -> Exogenous:
         """The period ``ahead`` periods after the coming one if it brings mean demand, and units their median life."""
@@ -272,7 +269,6 @@ class Perishable(core.Environment):
 
     def life_shares(self, units: Array, params: Params) -> tuple[Array, ...]:
         """Probability [] that a unit of an order of ``units`` lives m, m - 1, ..., 2 periods if it lives no longer."""
-        assert params.life_logits is not None and params.life_logits_per_unit is not None
         logits = (jnp.zeros_like(units), *(params.life_logits + params.life_logits_per_unit * units))
         return tuple(
             jnp.exp(logits[life] - jax.nn.logsumexp(jnp.stack(logits[: life + 1]), 0))

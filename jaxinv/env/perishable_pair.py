@@ -97,8 +97,8 @@ class Ledger(core.Ledger):
 @dataclasses.dataclass(frozen=True)
 class PerishablePair(core.Environment):
     """Two products a and b that live for a few periods, with a lead time of one period; unmet demand is lost, but
-    some of the customers who find no b take a (Hendrix, Ortega, Haijema, Buisman and García 2019, *On computing
-    optimal policies in perishable inventory control using value iteration*, Computational and Mathematical Methods).
+    some of the customers who find no b take a (Hendrix et al. 2019, *On computing optimal policies in perishable
+    inventory control using value iteration*, Computational and Mathematical Methods 1(4)).
 
     Order of events. A state is seen at the moment of decision, event 2, so a call of ``transition`` runs events 2
     to 6 of a period and event 1 of the next.
@@ -185,9 +185,7 @@ class PerishablePair(core.Environment):
         *left_b, wasted_b = stock_b
         wasted = jnp.stack([wasted_a, wasted_b])
         on_hand = jnp.stack([sum(left_a, nothing), sum(left_b, nothing)])
-        following = State(
-            time=state.time + 1, exo=exo.next, stock=((action[0], *left_a), (action[1], *left_b))
-        )
+        following = State(time=state.time + 1, exo=exo.next, stock=((action[0], *left_a), (action[1], *left_b)))
         ledger = Ledger(
             revenue=params.price * sold,
             purchase=params.unit_cost * action,
@@ -233,7 +231,9 @@ class PerishablePair(core.Environment):
         return spaces.unbounded((2 * self.shelf_life,))
 
     def observe(self, state: State, params: Params) -> Array:
-        scaled = [units / scale for stock, scale in zip(state.stock, params.demand_scale, strict=True) for units in stock]
+        scaled = [
+            units / scale for stock, scale in zip(state.stock, params.demand_scale, strict=True) for units in stock
+        ]
         return jnp.stack(scaled)
 
     # -- exact solution -------------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ _ENVIRONMENTS = {
     "DualSourcing-v0": "jaxinv.env.dual_sourcing:DualSourcing",
     "JointReplenishment-v0": "jaxinv.env.joint_replenishment:JointReplenishment",
     "MultiWarehouse-v0": "jaxinv.env.multi_warehouse:MultiWarehouse",
+    "Perishable-v0": "jaxinv.env.perishable:Perishable",
+    "PerishablePair-v0": "jaxinv.env.perishable_pair:PerishablePair",
     "SingleItem-v0": "jaxinv.env.single_item:SingleItem",
 }
 

@@ -14,6 +14,7 @@ from jaxinv.policies.following import Following
 from jaxinv.policies.joint import CanOrder, ForecastBaseStock, JointQuantity, PeriodicReview
 from jaxinv.policies.joint_replenishment import DynamicOrderUpTo, MinimumQuantity
 from jaxinv.policies.lost_sales import Myopic1, Myopic2, ProjectedInventory, VectorBaseStock
+from jaxinv.policies.perishable import BaseStockEW, LowStockEW
 from jaxinv.policies.rebalancing import Rebalancing
 from jaxinv.policies.sizing import Factor, Sizing
 from jaxinv.policies.table import TablePolicy
@@ -32,6 +33,7 @@ HEURISTICS = {
 __all__ = [
     "HEURISTICS",
     "BaseStock",
+    "BaseStockEW",
     "CanOrder",
     "CappedBaseStock",
     "CappedDualIndex",
@@ -44,6 +46,7 @@ __all__ = [
     "ForecastBaseStock",
     "Heuristic",
     "JointQuantity",
+    "LowStockEW",
     "MinimumQuantity",
     "Myopic1",
     "Myopic2",

@@ -15,7 +15,6 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv  # pyright: ignore[rep
 from gymnasium.wrappers.vector import DictInfoToList, NormalizeObservation, RecordEpisodeStatistics  # pyright: ignore[reportMissingImports]
 
 from jaxinv.compat import GymnasiumEnv, GymnasiumVectorEnv
-from jaxinv.env import EnvParams
 from tests.agents.probes import MatchTheObservation
 from tests.compat.problems import Counter, Units, any_order, lost_sales, one_warehouse, warehouses, worth
 
@@ -152,10 +151,10 @@ def test_reset_comes_first(make):
 
 
 # -- vectors of environments ------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("problem", [lost_sales(length=3), (MatchTheObservation(), EnvParams(max_steps_in_episode=3))])
-def test_vector_steps_are_the_environments(problem):
+@pytest.mark.parametrize("env", [lost_sales()[0], MatchTheObservation()])
+def test_vector_steps_are_the_environments(env):
     """Also where initial states are random."""
-    env, params = problem
+    params = env.default_params().replace(max_steps_in_episode=jnp.int32(3))
     vector = GymnasiumVectorEnv(env, 5, params, autoreset_mode=AutoresetMode.SAME_STEP)
     generator, _ = seeding.np_random(7)
     vector.reset(seed=7)

@@ -30,7 +30,9 @@ def test_structs_are_named_tuples(key):
     assert env.action_spec["choice"].num_values == 5
     action = env.action_spec.generate_value()._replace(units=jnp.array([2, 3]), choice=jnp.int32(4))
     env.action_spec.validate(action)
+    first = timestep
     _, timestep = jax.jit(env.step)(state, action)
+    assert jax.tree.structure(timestep) == jax.tree.structure(first)  # so that loops can carry it
     assert timestep.reward == worth([2, 3], 4, 0.0)
     env.observation_spec.validate(timestep.observation)
 
@@ -81,7 +83,9 @@ def test_their_autoreset_runs_in_a_scan(key):
     fresh = np.asarray(JumanjiEnv(env, params).reset(key)[1].observation)
     np.testing.assert_array_equal(timesteps.observation[last], np.tile(fresh, (8, 1)))
     assert (np.asarray(timesteps.extras["next_obs"])[last] != fresh).any()
-    assert len(np.unique(timesteps.reward, axis=1).T) == 4  # each environment with demand of its own
+    demand = np.asarray(timesteps.extras["ledger"]["demanded"])
+    assert len(np.unique(demand, axis=0)) == 12  # every period
+    assert len(np.unique(demand, axis=1).T) == 4  # and every environment has its own
 
 
 def test_dm_env_runs():

@@ -39,7 +39,9 @@ def test_their_wrappers_roll_out(key):
     fresh = np.asarray(StoaEnv(env, params).reset(key)[1].observation)
     np.testing.assert_array_equal(timesteps.observation[last], np.tile(fresh, (8, 1)))
     assert (np.asarray(timesteps.extras["next_obs"])[last] != fresh).any()
-    assert len(np.unique(timesteps.reward, axis=1).T) == 4  # each environment with demand of its own
+    demand = np.asarray(timesteps.extras["ledger"]["demanded"])
+    assert len(np.unique(demand, axis=0)) == 12  # every period
+    assert len(np.unique(demand, axis=1).T) == 4  # and every environment has its own
 
 
 def test_step_types_tell_ends_from_limits(key):
