@@ -117,8 +117,10 @@ class Problem:
         return float(cost.mean()), float(cost.std(ddof=1) / np.sqrt(len(cost)))
 
     def tuned(self, kind: Any, grid: dict[str, np.ndarray], fixed: dict[str, Any]) -> Any:
-        """The best policy of a ``kind`` over a grid of its parameters, by simulation on common paths."""
-        paths = sample_paths(self.env, self.params, jax.random.key(1), 32, 500)
+        """The best policy of a ``kind`` over a grid of its parameters, by simulation on common paths; more of them
+        where there are few candidates."""
+        num_paths = 256 if len(grid) == 1 else 32
+        paths = sample_paths(self.env, self.params, jax.random.key(1), num_paths, 1000)
         arrays = {name: jnp.asarray(values, jnp.float32) for name, values in grid.items()}
 
         def make(**parameters: Any) -> Any:

@@ -47,7 +47,7 @@ def chosen(config: Config) -> list[Any]:
 
 
 def run(config: Config) -> list[Any]:
-    """The rows of the table, printed as they come."""
+    """The rows of the table, printed as they come and written after every instance."""
     from experiments.published import Problem
 
     rows = []
@@ -55,7 +55,19 @@ def run(config: Config) -> list[Any]:
         for row in Problem(instance, config.max_triples, config.num_paths).rows():
             rows.append(row)
             print(" | ".join(_cells(row)), flush=True)
+        _write(rows, config)
     return rows
+
+
+def _write(rows: list[Any], config: Config) -> None:
+    config.out.mkdir(parents=True, exist_ok=True)
+    (config.out / "published.md").write_text(markdown(rows))
+    with (config.out / "published.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(rows[0])])
+        writer.writeheader()
+        writer.writerows(map(dataclasses.asdict, rows))
+    if config.json is not None:
+        config.json.write_text(json.dumps([dataclasses.asdict(row) for row in rows], indent=1) + "\n")
 
 
 _HEADER = ("instance", "quantity", "published", "computed", "difference", "agrees", "seconds", "note")
@@ -97,14 +109,6 @@ def main() -> None:
         rows = run(config)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
-    config.out.mkdir(parents=True, exist_ok=True)
-    (config.out / "published.md").write_text(markdown(rows))
-    with (config.out / "published.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(rows[0])])
-        writer.writeheader()
-        writer.writerows(map(dataclasses.asdict, rows))
-    if config.json is not None:
-        config.json.write_text(json.dumps([dataclasses.asdict(row) for row in rows], indent=1) + "\n")
     differing = [row for row in rows if row.agrees is False]
     print(f"{len(rows)} rows in {config.out}; {len(differing)} differ from what is printed")
 
