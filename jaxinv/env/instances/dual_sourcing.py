@@ -27,18 +27,24 @@ _FIGURES = {
         220.34105, ((4, 10, 2), 220.4657, 0.06), ((4, 9), 221.1353, 0.36), ((8, 10), 225.0000, 2.11),
         ((4, 1), 221.9030, 0.71), 0.51,
     ),
+    (4, 105): (
+        216.89305, ((4, 11, 1), 216.8931, 0.00), ((4, 8), 217.6744, 0.36), ((7, 8), 220.0000, 1.43),
+        ((4, 1), 216.9030, 0.00), None,
+    ),
+    (4, 110): (
+        220.61223, ((4, 11, 2), 220.8638, 0.11), ((4, 11), 221.6851, 0.49), ((7, 8), 226.0000, 2.44),
+        ((4, 1), 221.9030, 0.58), None,
+    ),
 }  # fmt: skip
 _SOURCE = "Gijsbrechts, Boute, Van Mieghem, Zhang 2022, MSOM 24(3), figure 9"
 
 
 def _instance(lead_time: int, expedited_cost: int) -> Instance:
-    figures = []
-    if (lead_time, expedited_cost) in _FIGURES:
-        optimum, *heuristics, learner = _FIGURES[lead_time, expedited_cost]
-        figures.append(Figure("optimum", optimum, 5))
-        for (name, names), (numbers, cost, gap) in zip(_PARAMETERS.items(), heuristics, strict=True):
-            parameters = dict(zip(names, numbers, strict=True))
-            figures.append(Figure(name, cost, 4, parameters=parameters, gap=gap))
+    optimum, *heuristics, learner = _FIGURES[lead_time, expedited_cost]
+    figures = [Figure("optimum", optimum, 5)]
+    for (name, names), (numbers, cost, gap) in zip(_PARAMETERS.items(), heuristics, strict=True):
+        figures.append(Figure(name, cost, 4, parameters=dict(zip(names, numbers, strict=True)), gap=gap))
+    if learner is not None:
         figures.append(Figure("asynchronous advantage actor-critic", None, gap=learner))
     return Instance(
         env="DualSourcing-v0",
@@ -53,4 +59,4 @@ def _instance(lead_time: int, expedited_cost: int) -> Instance:
     )  # fmt: skip
 
 
-INSTANCES = tuple(_instance(lead_time, cost) for lead_time in (2, 3, 4) for cost in (105, 110))
+INSTANCES = tuple(_instance(*key) for key in _FIGURES)
