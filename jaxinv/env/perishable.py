@@ -51,6 +51,7 @@ class State(core.EnvState):
 class Exogenous(core.Exogenous):
     demand: Array  # []; [2] of oldest first and freshest first where issuing is mixed
     life: tuple[Array, ...] = ()  # m - 1 uniforms that decide how long what arrives will live, where that is random
+    arriving: tuple[Array, ...] = ()  # or what arrives itself, by life, longest first: in numbered outcomes
 
 
 @struct.dataclass(kw_only=True)
@@ -261,19 +262,20 @@ class Perishable(core.Environment):
         """Stock by remaining life, m classes, when ``units`` have arrived; before, none has m periods left."""
         if not self.random_shelf_life:
             return units, *stock
-        arriving, left = [], units
-        for u, share in zip(exo.life, self.life_shares(units, params), strict=True):
-            arriving.append(binomial_quantile(u, left, share))
-            left = left - arriving[-1]
-        return tuple(new + old for new, old in zip((*arriving, left), (jnp.float32(0), *stock), strict=True))
+        arriving, left = list(exo.arriving), units
+        if not arriving:
+            logits = self.life_logits(units, params)
+            for k, u in enumerate(exo.life):  # how many of the units that live no longer
+                share = jax.nn.sigmoid(logits[k] - jax.nn.logsumexp(logits[k + 1 :]))
+                arriving.append(binomial_quantile(u, left, share))
+                left = left - arriving[-1]
+            arriving.append(left)
+        return tuple(new + old for new, old in zip(arriving, (jnp.float32(0), *stock), strict=True))
 
-    def life_shares(self, units: Array, params: Params) -> tuple[Array, ...]:
-        """Probability [] that a unit of an order of ``units`` lives m, m - 1, ..., 2 periods if it lives no longer."""
-        logits = (jnp.zeros_like(units), *(params.life_logits + params.life_logits_per_unit * units))
-        return tuple(
-            jnp.exp(logits[life] - jax.nn.logsumexp(jnp.stack(logits[: life + 1]), 0))
-            for life in range(self.shelf_life - 1, 0, -1)
-        )
+    def life_logits(self, units: Array, params: Params) -> Array:
+        """[m] of lives m, m - 1, ..., 1 of a unit of an order of ``units``: their softmax is the probabilities."""
+        longer = params.life_logits + params.life_logits_per_unit * units
+        return jnp.concatenate([jnp.zeros(1, longer.dtype), longer])[::-1]
 
     # -- what policies read ---------------------------------------------------------------------------------------
     @property

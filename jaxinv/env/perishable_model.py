@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.scipy.stats import binom
+from jax.scipy.special import gammaln, xlogy
 
 from jaxinv.demand import Demand, DemandState
 from jaxinv.env.finite import Lattice, joint_support
@@ -129,26 +129,22 @@ class PerishableModel:
         mixed = self.env.issuing == "mixed"
         supports: list[Any] = [(values, stream) for stream in (probabilities if mixed else [probabilities])]
         if self.env.random_shelf_life:
-            supports.append(self._lives((*state.pipeline, action)[0], params))
+            supports.append(self._arriving((*state.pipeline, action)[0], params))
         outcomes, probabilities = joint_support(supports)
         following = params.demand.advance(jnp.zeros(0), state.exo.demand)
         exo = Exogenous(
             demand=jnp.stack(outcomes[:2], -1) if mixed else outcomes[0],
-            life=outcomes[-1] if self.env.random_shelf_life else (),
+            arriving=outcomes[-1] if self.env.random_shelf_life else (),
             next=ExoState(demand=jax.tree.map(lambda x: jnp.broadcast_to(x, probabilities.shape), following)),
         )
         return exo, probabilities
 
-    def _lives(self, units: Array, params: Params) -> tuple[tuple[Array, ...], Array]:
-        """Uniforms that stand for all lives that ``units`` can arrive with, and the probabilities of these."""
+    def _arriving(self, units: Array, params: Params) -> tuple[tuple[Array, ...], Array]:
+        """All that ``units`` can be when they arrive, by life, longest first, and its probability."""
         grid = np.indices((self.max_order + 1,) * (self.env.shelf_life - 1)).reshape(self.env.shelf_life - 1, -1)
-        counts = jnp.asarray(grid[:, grid.sum(0) <= self.max_order], jnp.float32)
-        successes = jnp.arange(self.max_order + 1)[:, None]
-        uniforms, total, left = [], 1.0, jnp.broadcast_to(units, counts.shape[1:])
-        for count, share in zip(counts, self.env.life_shares(units, params), strict=True):
-            pmf = binom.pmf(successes, left[None], share)
-            below = jnp.sum(jnp.where(successes < count[None], pmf, 0.0), 0)
-            probability = jnp.sum(jnp.where(successes == count[None], pmf, 0.0), 0)
-            uniforms.append(below + probability / 2)
-            total, left = total * probability, jnp.maximum(left - count, 0.0)
-        return tuple(uniforms), jnp.asarray(total)
+        longer = jnp.asarray(grid[:, grid.sum(0) <= self.max_order], jnp.float32)
+        counts = (*longer, units - jnp.sum(longer, 0))
+        log_ways = gammaln(units + 1.0) - sum(gammaln(jnp.maximum(count, 0.0) + 1.0) for count in counts)
+        shares = jax.nn.softmax(self.env.life_logits(units, params))
+        probabilities = jnp.exp(log_ways + sum(xlogy(n, p) for n, p in zip(counts, shares, strict=True)))
+        return counts, jnp.where(counts[-1] >= 0.0, probabilities, 0.0)

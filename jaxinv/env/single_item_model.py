@@ -57,7 +57,6 @@ def finite_model(
         env=env,
         positions=positions,
         max_batches=int(max_order // batch),
-        max_arrival=slot,
         num_demands=max(len(lead_time_demand(demand, 1, day)) for day in cycle),
         lattice=Lattice(
             low=(lowest, *(0,) * outstanding, 0, 0),
@@ -78,7 +77,6 @@ class SingleItemModel:
 
     env: SingleItem
     max_batches: int
-    max_arrival: int  # most units that arrive at a time
     positions: tuple[int, ...]  # largest sums of what arrives from period l on, order included, for l = 0, 1, ...
     lattice: Lattice
     num_demands: int
@@ -151,5 +149,6 @@ class SingleItemModel:
         if self.env.supply_yield == "all_or_nothing":
             return jnp.stack([p / 2, (1 + p) / 2]), jnp.stack([p, 1 - p])
         units = (state.pipeline[0] if state.pipeline else 0.0) + jnp.where(lead_time <= 1, action, 0.0)
-        probabilities = binom.pmf(jnp.arange(self.max_arrival + 1), jnp.asarray(units, float), p)
+        arriving = jnp.arange(self.lattice.sizes[1 if state.pipeline else 0])
+        probabilities = binom.pmf(arriving, jnp.asarray(units, float), p)
         return jnp.cumsum(probabilities) - probabilities / 2, probabilities

@@ -16,7 +16,7 @@ from jaxinv.solvers.bellman import in_double_precision
 
 # Share of periods that lead out of the model's bounds, above which these are too narrow for the policy.
 _OUTSIDE = 1e-8
-_BATCH = 4096
+_BATCHES = (64, 4096)  # states at a time, few and many
 # Part of a period that an iteration goes on by: what it stays behind makes periodic chains settle.
 _STEP = 0.9
 
@@ -97,9 +97,11 @@ def reachable_chain(
 
 
 def _batches(indices: np.ndarray) -> list[np.ndarray]:
-    """Of one length, so that one compiled program does for all."""
-    padded = np.resize(indices, -(-indices.size // _BATCH) * _BATCH)
-    return np.split(padded, padded.size // _BATCH)
+    """Of two lengths, so that two compiled programs do for all."""
+    few, many = _BATCHES
+    length = few if indices.size <= few else many
+    padded = np.resize(indices, -(-indices.size // length) * length)
+    return np.split(padded, padded.size // length)
 
 
 @partial(jax.jit, static_argnames="model")

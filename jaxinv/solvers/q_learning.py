@@ -42,7 +42,8 @@ def q_learning(
     Optimization 40(3)).
 
     A step takes a random legal action with probability ``exploration``; the n-th visit of a state and action moves
-    its value by the weight n^-``decay``. Where simulations visit the same one at the same time, their mean counts.
+    its value by the weight n^-``decay``. Where simulations visit the same one at the same time, their mean counts
+    for as many visits.
     """
     env = model.env
     discount = jnp.where(average, 1.0, params.discount)
@@ -73,7 +74,7 @@ def q_learning(
         hits = jnp.zeros_like(table.visits).at[index, actions].add(1)
         total = jnp.zeros_like(table.values).at[index, actions].add(error)
         visits = table.visits + hits
-        rate = jnp.maximum(visits, 1).astype(jnp.float32) ** -decay
+        rate = 1.0 - (1.0 - jnp.maximum(visits, 1).astype(jnp.float32) ** -decay) ** hits
         values = jnp.where(hits > 0, table.values + rate * total / jnp.maximum(hits, 1), table.values)
         return (QTable(values=values, visits=visits), every_state(next_index)), None
 

@@ -15,7 +15,7 @@ ENV = SingleItem(lead_time=2)
 
 @pytest.fixture(scope="module")
 def solved():
-    params = ENV.make_params(demand=Poisson(2.0), stockout_cost=4.0, batch_size=2.0)
+    params = ENV.make_params(demand=Poisson(3.0), stockout_cost=9.0, batch_size=2.0)
     model = ENV.finite_model(params)
     return params, TablePolicy(actions=relative_value_iteration(model, params).actions, model=model)
 
