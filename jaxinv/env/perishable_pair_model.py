@@ -149,13 +149,15 @@ class PairModel:
     def _substitution(self, for_a: Array, for_b: Array, probability: Array) -> "_Substitution":
         d = jnp.arange(self.num_demands, dtype=for_a.dtype)
         stock_a, stock_b = (jnp.arange(self.env.shelf_life * largest + 1) for largest in self.max_order)
-        excess = (stock_b[:, None, None] + d[:, None] == d) @ for_b  # [B, x]: x customers find no b
-        asking = excess @ binom.pmf(d[None], d[:, None], probability)  # [B, u]: u of them ask for a
-        gone = (excess * d) @ binom.pmf(d[None], d[:, None], probability) - asking * d  # x - u, weighted
+        accept = binom.pmf(d[None], d[:, None], probability)  # [x, u]: of x customers, u ask for a
+        excess = (stock_b[:, None, None] + d[None, :, None] == d[None, None]) @ for_b  # [B, x]: x find no b
+        asking = excess @ accept
+        gone = (excess * d[None]) @ accept - asking * d[None]  # x - u, weighted
         z = jnp.arange(2 * self.num_demands - 1, dtype=for_a.dtype)
-        others = jnp.where(z - d[:, None] >= 0, 1.0, 0.0) * for_a[jnp.clip(z - d[:, None], 0, len(d) - 1).astype(int)]
-        others = jnp.where(z - d[:, None] < len(d), others, 0.0)  # [u, z]: z - u customers for a
-        over = jnp.clip(d[:, None] + d - stock_a[:, None, None], 0.0, d)  # [A, d, u]: of the u, a has not enough for
+        others = (z[None, None] - d[:, None, None] == d[None, :, None]).astype(for_a.dtype)  # [u, d, z]: d + u = z
+        others = jnp.einsum("d,udz->uz", for_a, others)
+        over = d[None, :, None] + d[None, None] - stock_a[:, None, None]
+        over = jnp.clip(over, 0.0, d[None, None])  # [A, d, u]: of the u, a has not enough for
         return _Substitution(
             asked=asking @ others,
             gone=gone @ others,
@@ -172,11 +174,11 @@ class _Substitution(NamedTuple):
 
 
 def _left(demand: Array, stock: tuple[Array, ...], total: Array, bins: int) -> Array:
-    """One-hot [..., bins] of what ``demand`` [...] leaves of ``stock``, ``total`` in all, oldest first: the last bin
+    """One-hot [n, bins] of what ``demand`` [n] leaves of ``stock``, ``total`` in all, oldest first: the last bin
     where it is at least the stock, else bin k where it takes k of the units that are not in their last period."""
     younger = jnp.clip(demand - stock[-1], 0, bins - 1)
     index = jnp.where(demand >= total, bins - 1, younger)
-    return (index[..., None] == jnp.arange(bins)).astype(demand.dtype)
+    return (index[:, None] == jnp.arange(bins)[None]).astype(demand.dtype)
 
 
 def _positive(probability: Array) -> Array:

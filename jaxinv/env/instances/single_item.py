@@ -57,6 +57,12 @@ _PRINTED = {
     },
 }
 _CONSTANT = {("poisson", 4): (5.27, 4), ("poisson", 9): (10.27, 4), ("geometric", 4): (11.00, 3)}
+# Printed values that are not the exact ones rounded.
+_NOTES = {
+    ("geometric", 19, 2, "Myopic1"): "exact to 0.03 %, not a rounding of the exact cost",
+    ("geometric", 39, 1, "BaseStock"): "exact to 0.03 %, and below the exact cost of every level",
+    ("geometric", 39, 4, "BaseStock"): "exact to 0.04 %; between the exact costs of levels 45 and 46",
+}
 _PARAMETERS = {
     "BaseStock": ("level",), "StandardBaseStock": ("level",), "CappedBaseStock": ("level", "cap"),
 }  # fmt: skip
@@ -73,7 +79,8 @@ def _zipkin(law: str, penalty: int, lead_time: int) -> Instance:
         printed = None if quantity == "CappedBaseStock" else 2
         figures.append(Figure(quantity.removeprefix("Standard"), value, 4, printed, parameters))
     for quantity, values in _PRINTED.get((law, penalty), {}).items():
-        figures.append(Figure(quantity, values[column], 2, printed=2))
+        note = _NOTES.get((law, penalty, lead_time, quantity), "")
+        figures.append(Figure(quantity, values[column], 2, printed=2, note=note))
     if (law, penalty) in _CONSTANT:
         value, quantity = _CONSTANT[law, penalty]
         figures.append(Figure("ConstantOrder", value, 2, 2, {"quantity": quantity}))
