@@ -20,6 +20,7 @@ from jaxinv.optimise.search import grid_search
 
 _PERIODS = 365  # counted by the criterion "year", after a warm-up
 _WARMUP = 100
+_LARGEST_CHAIN = 1_000_000  # states that a policy may reach for its cost to be computed exactly
 _LARGEST_MYOPIC = 40  # units a period may demand
 
 
@@ -90,8 +91,10 @@ class Problem:
         for model in self._models():
             try:
                 return self._chain_cost(model, policy), None
-            except ValueError:  # it leads out of these bounds
+            except solvers.OutOfBounds:
                 continue
+            except ValueError:  # it reaches too many states
+                break
         return self._simulated(policy)
 
     def _models(self) -> Iterator[FiniteModel]:
@@ -101,7 +104,7 @@ class Problem:
                 yield dataclasses.replace(self.model, lattice=lattice)
 
     def _chain_cost(self, model: FiniteModel, policy: Any) -> float:
-        chain = solvers.reachable_chain(model, self.params, policy)
+        chain = solvers.reachable_chain(model, self.params, policy, max_states=_LARGEST_CHAIN)
         criterion = self.instance.criterion
         if criterion == "average":
             return -float(chain.gain())

@@ -113,14 +113,14 @@ class PairModel:
         tables = self._substitution(for_a, for_b, params.substitution)
         stock_a, stock_b = (reduce(jnp.add, stock) for stock in state.stock)
         levels = stock_a.astype(int), stock_b.astype(int)
-        bins_a, bins_b = ((self.env.shelf_life - 1) * largest + 1 for largest in self.max_order)
+        bins_a, bins_b = (max((self.env.shelf_life - 1) * largest, 1) + 1 for largest in self.max_order)
 
         # Where b does not run out, the two demands are independent; each is put into bins by what it leaves.
         left_a = _left(d, state.stock[0], stock_a, bins_a)
         left_b = _left(d, state.stock[1], stock_b, bins_b)
         probability_a, probability_b = for_a @ left_a, for_b @ left_b
-        demand_a = (for_a * d) @ left_a / _positive(probability_a)
-        demand_b = (for_b * d) @ left_b / _positive(probability_b)
+        demand_a = _stand_in((for_a * d) @ left_a / _positive(probability_a), state.stock[0], stock_a)
+        demand_b = _stand_in((for_b * d) @ left_b / _positive(probability_b), state.stock[1], stock_b)
 
         # Where it does, a is asked for by customers for either.
         z = jnp.arange(tables.asked.shape[1], dtype=for_a.dtype)
@@ -129,7 +129,8 @@ class PairModel:
         probability_z = asked @ left_z
         refused = jnp.where(jnp.arange(bins_a) == bins_a - 1, tables.refused[levels], 0.0)
         demand_z = ((asked * z) @ left_z - refused) / _positive(probability_z)
-        lost_b = (tables.gone[levels[1]] @ left_z + refused) / _positive(probability_z)
+        demand_z = _stand_in(demand_z, state.stock[0], stock_a)
+        lost_b = jnp.maximum(tables.gone[levels[1]] @ left_z + refused, 0.0) / _positive(probability_z)
 
         last = jnp.arange(bins_b)[None] == bins_b - 1
         grid = (bins_a, bins_b)
@@ -179,6 +180,14 @@ def _left(demand: Array, stock: tuple[Array, ...], total: Array, bins: int) -> A
     younger = jnp.clip(demand - stock[-1], 0, bins - 1)
     index = jnp.where(demand >= total, bins - 1, younger)
     return (index[:, None] == jnp.arange(bins)[None]).astype(demand.dtype)
+
+
+def _stand_in(mean: Array, stock: tuple[Array, ...], total: Array) -> Array:
+    """The demand [bins] that stands for those of a bin, given its ``mean`` there. It leaves whole units, whatever the
+    rounding of the mean, of all but what is wasted."""
+    bins = jnp.arange(len(mean))
+    whole = jnp.where(bins == 0, jnp.minimum(mean, stock[-1]), stock[-1] + bins)
+    return jnp.where(bins == len(mean) - 1, jnp.maximum(mean, total), whole)
 
 
 def _positive(probability: Array) -> Array:

@@ -1,6 +1,6 @@
 """Exact solutions of finite models: dynamic programming on the environments' own transitions."""
 
-from jaxinv.solvers.chain import Chain, reachable_chain
+from jaxinv.solvers.chain import Chain, OutOfBounds, reachable_chain
 from jaxinv.solvers.finite_horizon import Plan, backward_induction
 from jaxinv.solvers.policy_iteration import policy_improvement, policy_iteration
 from jaxinv.solvers.q_learning import QTable, q_learning
@@ -14,6 +14,7 @@ from jaxinv.solvers.value_iteration import (
 
 __all__ = [
     "Chain",
+    "OutOfBounds",
     "Plan",
     "QTable",
     "Solution",

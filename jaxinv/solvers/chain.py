@@ -21,6 +21,10 @@ _BATCHES = (64, 4096)  # states at a time, few and many
 _STEP = 0.9
 
 
+class OutOfBounds(ValueError):
+    """The policy leads out of the model's bounds: they are too narrow for it."""
+
+
 @struct.dataclass
 class Chain:
     """R states of a finite model that a policy reaches, the first one it starts in, and where it leads from each."""
@@ -65,7 +69,8 @@ def reachable_chain(
     """The chain of ``policy`` (a policy for ``model.env`` or action numbers [S]) from ``start`` on, by default an
     initial state. Only its own states are in memory, so ``model`` may have far more.
 
-    Raises ``ValueError`` if the policy leads out of the model's bounds or reaches more than ``max_states``.
+    Raises ``OutOfBounds`` if the policy leads out of the model's bounds, ``ValueError`` if it reaches more than
+    ``max_states``.
     """
     if model.num_states >= 2**31:
         raise ValueError(f"states are numbered in int32: a model of {model.num_states:,} states is too large")
@@ -89,7 +94,7 @@ def reachable_chain(
         position = order[np.searchsorted(states, following, sorter=order)].astype(np.int32)
         chain: Any = Chain(states=states, following=position, probabilities=weights, rewards=rewards)  # type: ignore
         if outside.any() and (share := chain.stationary_distribution() @ outside) > _OUTSIDE:
-            raise ValueError(
+            raise OutOfBounds(
                 f"the policy leads out of the model's bounds in a share of {share:.2g} of all periods: give "
                 f"{type(model.env).__name__}.finite_model wider ones, or take a wider lattice"
             )

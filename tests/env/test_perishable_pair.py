@@ -187,7 +187,7 @@ def test_merged_outcomes_are_all_outcomes(shelf_life, probability):
     for number in rng.integers(0, model.num_states, 25):
         state = model.index_to_state(jnp.int32(number), params)
         action = model.index_to_action(jnp.int32(rng.integers(model.num_actions)), params)
-        stock = [[float(x) for x in units] for units in state.stock]
+        stock = [[int(x) for x in units] for units in state.stock]
         expected = outcomes_one_by_one(*stock, action.tolist(), probability)
         found = {}
         for index, weight, reward in zip(*(np.asarray(x) for x in outcomes(state, action)[:3]), strict=True):
