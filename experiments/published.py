@@ -24,6 +24,9 @@ _LARGEST_CHAIN = 1_000_000  # states that a policy may reach for its cost to be 
 _LARGEST_MYOPIC = 40  # units a period may demand
 
 
+_NUMBERS = ("published", "computed", "difference", "error", "seconds")
+
+
 @dataclasses.dataclass(frozen=True)
 class Row:
     """A line of the table; None where there is nothing to say."""
@@ -37,6 +40,14 @@ class Row:
     agrees: bool | None  # to the digits printed or, simulated, within three standard errors
     seconds: float
     note: str = ""
+
+    @classmethod
+    def from_text(cls, fields: dict[str, str]) -> "Row":
+        """The row that a CSV file holds."""
+        numbers = {name: float(fields[name]) if fields[name] else None for name in _NUMBERS}
+        agrees = {"": None, "True": True, "False": False}[fields["agrees"]]
+        texts = {name: fields[name] for name in ("instance", "quantity", "note")}
+        return cls(**texts, **numbers, agrees=agrees)  # type: ignore[arg-type]
 
 
 class Problem:

@@ -23,7 +23,7 @@ class Config:
     """what comes before the slash in the names of instances, an environment's name, or one instance's name"""
     problem: Annotated[ProblemConfig, tyro.conf.arg(name="")] = ProblemConfig()
     out: Path = Path("runs/published")
-    """folder for published.md and published.csv"""
+    """folder for published.md and published.csv; rows of other instances that are there stay"""
     json: Path | None = None
     """write the rows to this file too: instance, quantity, published, computed, difference and more"""
     max_triples: float = 2e9
@@ -50,16 +50,32 @@ def run(config: Config) -> list[Any]:
     """The rows of the table, printed as they come and written after every instance."""
     from experiments.published import Problem
 
-    rows = []
-    for instance in chosen(config):
+    instances, rows = chosen(config), []
+    kept = _kept(config.out / "published.csv", {instance.name for instance in instances})
+    for instance in instances:
         for row in Problem(instance, config.max_triples, config.num_paths).rows():
             rows.append(row)
             print(" | ".join(_cells(row)), flush=True)
-        _write(rows, config)
+        _write(kept, rows, config)
     return rows
 
 
-def _write(rows: list[Any], config: Config) -> None:
+def _kept(table: Path, recomputed: set[str]) -> list[Any]:
+    """The rows of a table made before that are not made anew."""
+    from experiments.published import Row
+
+    if not table.exists():
+        return []
+    with table.open(newline="") as file:
+        rows = [Row.from_text(row) for row in csv.DictReader(file)]
+    return [row for row in rows if row.instance not in recomputed]
+
+
+def _write(kept: list[Any], rows: list[Any], config: Config) -> None:
+    from jaxinv.env import instances
+
+    order = {instance.name: number for number, instance in enumerate(instances())}
+    rows = sorted(kept + rows, key=lambda row: order.get(row.instance, len(order)))  # stable
     config.out.mkdir(parents=True, exist_ok=True)
     (config.out / "published.md").write_text(markdown(rows))
     with (config.out / "published.csv").open("w", newline="") as file:

@@ -93,6 +93,13 @@ class Ledger(core.Ledger):
     written_off: Array  # unsold at the end of its life
     on_hand: Array  # at the end of the period, without what is written off; holding is charged on it
 
+    def reward(self) -> Array:
+        """All gains less all costs of both products; []."""
+        # Written out: sums over a short axis of several arrays, some of them the same for many outcomes, are compiled
+        # wrongly for large batches by the XLA of jax 0.10 on CPU (YNN fusions).
+        gains = sum(getattr(self, name)[i] for name in self.GAINS for i in range(2))
+        return gains - sum(getattr(self, name)[i] for name in self.COSTS for i in range(2))
+
 
 @dataclasses.dataclass(frozen=True)
 class PerishablePair(core.Environment):

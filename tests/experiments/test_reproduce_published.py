@@ -35,6 +35,13 @@ def test_a_published_instance(tmp_path):
         assert [row["quantity"] for row in csv.DictReader(file)] == [row["quantity"] for row in rows]
     assert "2 values are published; 2 agree, 0 do not." in (tmp_path / "published.md").read_text()
 
+    # Another instance joins the table, in the registry's order.
+    assert run("snyder2019/reorder-point", "--out", tmp_path).returncode == 0
+    with (tmp_path / "published.csv").open() as file:
+        joined = list(csv.DictReader(file))
+    assert [row["instance"] for row in joined] == ["snyder2019/reorder-point"] * 2 + ["snyder2019/newsvendor"] * 2
+    assert joined[2:] == [{name: "" if x is None else str(x) for name, x in row.items()} for row in rows]
+
 
 def test_an_instance_by_its_parameters(tmp_path):
     """Without a lead time every period is a newsvendor, so base-stock is optimal; tuning finds its level."""
