@@ -97,8 +97,11 @@ class Ledger(core.Ledger):
         """All gains less all costs of both products; []."""
         # Written out: sums over a short axis of several arrays, some of them the same for many outcomes, are compiled
         # wrongly for large batches by the XLA of jax 0.10 on CPU (YNN fusions).
-        gains = sum(getattr(self, name)[i] for name in self.GAINS for i in range(2))
-        return gains - sum(getattr(self, name)[i] for name in self.COSTS for i in range(2))
+        reward = jnp.float32(0)
+        for name in (*self.GAINS, *self.COSTS):
+            a, b = (getattr(self, name)[i] for i in range(2))
+            reward = reward + (a + b) if name in self.GAINS else reward - (a + b)
+        return reward
 
 
 @dataclasses.dataclass(frozen=True)
