@@ -327,7 +327,9 @@ class Cyclic(struct.Typed, Demand):
         if len(kinds) != 2:
             raise ValueError(f"Cyclic.laws must be of one kind and shape, got {self.laws}")
 
-    num_initial_uniforms = 1
+    @property
+    def num_initial_uniforms(self) -> int:
+        return 1
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -224,7 +224,7 @@ def test_the_chain_costs_what_is_simulated(key):
     assert abs(cost.mean() - exact) < 4 * cost.std(ddof=1) / np.sqrt(len(cost))
 
 
-@pytest.mark.parametrize("substitution", [0.0, 0.7])
+@pytest.mark.parametrize("substitution", [pytest.param(0.0, marks=pytest.mark.slow), 0.7])
 def test_the_largest_orders_lose_nothing(substitution):
     env = PerishablePair()
     law = Empirical(np.arange(3), [[0.3, 0.4, 0.3], [0.5, 0.2, 0.3]])
