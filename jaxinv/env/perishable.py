@@ -43,7 +43,7 @@ class ExoState:
 
 @struct.dataclass(kw_only=True)
 class State(core.EnvState):
-    stock: tuple[Array, ...]  # by remaining life, longest first; as the lead time is 0: m - 1 classes, else m
+    stock: tuple[Array, ...]  # by remaining life, longest first: m - 1 classes where the lead time is 0, else m
     pipeline: tuple[Array, ...]  # L - 1 outstanding orders; entry k arrives k + 1 periods from now
 
 
@@ -154,8 +154,9 @@ class Perishable(core.Environment):
         demand = numbers.pop("demand", None)
         demand = Gamma(4.0, 0.5).tabulated() if demand is None else demand  # type: ignore[arg-type]
         shape = getattr(demand, "shape", type(demand).__name__)
-        if not isinstance(demand, Demand) or shape not in ((), (2,)[: 2 * (self.issuing == "mixed")]):
-            allowed = "() or (2,)" if self.issuing == "mixed" else "()"
+        shapes = ((), (2,)) if self.issuing == "mixed" else ((),)
+        if not isinstance(demand, Demand) or shape not in shapes:
+            allowed = " or ".join(map(str, shapes))
             raise ValueError(f"Perishable.demand must be a demand process of shape {allowed}, got {shape}")
         if fifo_share is not None and (self.issuing != "mixed" or shape == (2,) or not 0.0 <= fifo_share <= 1.0):
             raise ValueError(
