@@ -164,7 +164,7 @@ def test_limits():
     model, params = t.toy(states=5)
     with pytest.raises(ValueError, match="the policy reaches more than max_states = 3 states"):
         reachable_chain(model, params, np.zeros(5, int), max_states=3)
-    env = SingleItem(lead_time=8)
+    env = SingleItem(lead_time=10)
     wide = env.finite_model(env.default_params())
     with pytest.raises(ValueError, match=r"states are numbered in int32: a model of .* states is too large"):
         reachable_chain(wide, env.default_params(), BaseStock(level=30.0))
