@@ -51,6 +51,9 @@ def value_iteration(
     close long before the values have settled. Between two comparisons of all actions, ``sweeps`` steps evaluate the
     policy found (modified policy iteration: Puterman 2005, *Markov Decision Processes*, sec. 6.5). ``batch_size``
     states are in memory at a time. Can be vmapped over ``params``, for all of which ``model`` must be wide enough.
+
+    States are solved as they are at time 0: where the environment has a horizon of its own, this is not for it but
+    :func:`backward_induction` is. Raises ``ValueError`` for a discount of 1.
     """
     discount = bellman.discount_below_one(params)
     return _solve(model, params, discount, tolerance, max_iterations, sweeps, batch_size)

@@ -141,7 +141,7 @@ def shares(policy: Any, params: Params) -> np.ndarray:
     return np.linalg.lstsq(equations, np.eye(len(rewards) + 1)[-1], rcond=None)[0]
 
 
-def average(policy: Any, params: Params) -> tuple[float, np.ndarray]:
+def average(policy: Any, params: Params) -> tuple[Any, np.ndarray]:
     """(gain, values [S] relative to state 0) of a policy."""
     moves, rewards = under(policy, params)
     gain = shares(policy, params) @ rewards
@@ -159,7 +159,7 @@ def best_discounted(params: Params) -> np.ndarray:
     return np.max([discounted(policy, params) for policy in policies(params)], 0)
 
 
-def best_average(params: Params) -> tuple[float, np.ndarray, tuple[int, ...]]:
+def best_average(params: Params) -> tuple[Any, np.ndarray, tuple[int, ...]]:
     """(gain, relative values, policy)."""
     best = max(policies(params), key=lambda policy: average(policy, params)[0])
     return *average(best, params), best
