@@ -93,16 +93,6 @@ class Ledger(core.Ledger):
     written_off: Array  # unsold at the end of its life
     on_hand: Array  # at the end of the period, without what is written off; holding is charged on it
 
-    def reward(self) -> Array:
-        """All gains less all costs of both products; []."""
-        # Written out: sums over a short axis of several arrays, some of them the same for many outcomes, are compiled
-        # wrongly for large batches by the XLA of jax 0.10 on CPU (YNN fusions).
-        reward = jnp.float32(0)
-        for name in (*self.GAINS, *self.COSTS):
-            a, b = (getattr(self, name)[i] for i in range(2))
-            reward = reward + (a + b) if name in self.GAINS else reward - (a + b)
-        return reward
-
 
 @dataclasses.dataclass(frozen=True)
 class PerishablePair(core.Environment):

@@ -82,7 +82,7 @@ def test_a_small_stock_is_learned(key):
     env = SingleItem(lead_time=1)
     params = env.make_params(demand=Poisson(2.0), stockout_cost=4.0, discount=0.9)
     model = env.finite_model(params)
-    table = q_learning(model, params, key, num_steps=4000, num_envs=64)
+    table = q_learning(model, params, key, num_steps=4000, num_envs=256)
     best = value_iteration(model, params)
     found = policy_evaluation(model, params, table.actions, average=False)
     assert (found.values <= best.values + 1e-5).all()
