@@ -16,8 +16,9 @@ from jax.core import Tracer
 
 from jaxinv.env.finite import FiniteModel
 
-# Triples of state, action and outcome that are in memory at a time, unless the caller gives a number of states.
-_TRIPLES = 2**20
+# Triples of state, action and outcome that are in memory at a time, unless the caller gives a number of states: few
+# enough for the cache.
+_TRIPLES = 2**16
 
 Solver = TypeVar("Solver", bound=Callable)
 # What to do in a state: its number and the state itself -> the environment's action.

@@ -12,6 +12,10 @@ from jaxinv.env.finite import FiniteModel
 from jaxinv.solvers import bellman
 from jaxinv.solvers.bellman import in_double_precision
 
+# Part of the way to a policy's next values that a step goes: chains that are periodic, or nearly so, settle too and
+# others sooner (Schweitzer 1971, Journal of Mathematical Analysis and Applications 34(3); Puterman 2005, sec. 8.5.4).
+_STEP = 0.8
+
 
 @struct.dataclass
 class Values:
@@ -72,8 +76,8 @@ def relative_value_iteration(
     """Optimal average reward per period, to a span of ``tolerance`` between its lower and upper bound (Odoni 1969,
     Operations Research 17(5); Puterman 2005, sec. 8.5 and 8.7).
 
-    For problems in which one class of states is left in the end and visited without a period; others do not converge
-    and end after ``max_iterations`` with bounds apart. The rest is as in :func:`value_iteration`.
+    For problems in which one class of states is left in the end, periodic or not; others do not converge and end
+    after ``max_iterations`` with bounds apart. The rest is as in :func:`value_iteration`.
     """
     return _solve(model, params, 1.0, tolerance, max_iterations, sweeps, batch_size)
 
@@ -129,7 +133,8 @@ def _solve(model, params, discount, tolerance, max_iterations, sweeps, batch_siz
 
         def sweep(_, values: Array) -> Array:
             values = values - jnp.where(discount >= 1.0, values[0], 0.0)
-            return bellman.follow(model, params, values, discount, decide, batch_size)[0]
+            following, _ = bellman.follow(model, params, values, discount, decide, batch_size)
+            return values + _STEP * (following - values)
 
         return improve(jax.lax.fori_loop(0, sweeps, sweep, found.values), found.iterations + 1)
 
@@ -145,17 +150,19 @@ def _evaluate(model, params, policy, discount, tolerance, max_iterations, batch_
     discount = jnp.asarray(discount, float)
     decide = bellman.decision(model, params, policy)
 
-    def step(values: Array, iterations: Array) -> Values:
+    def step(values: Array, iterations: Array) -> tuple[Array, Values]:
         values = values - jnp.where(discount >= 1.0, values[0], 0.0)
         following, ends = bellman.follow(model, params, values, discount, decide, batch_size)
-        return Values(following, *bounds(following, values, discount, ends), iterations)
+        found = Values(following, *bounds(following, values, discount, ends), iterations)
+        return values + _STEP * (following - values), found
 
-    def unfinished(found: Values) -> Array:
+    def unfinished(carry: tuple[Array, Values]) -> Array:
+        _, found = carry
         return (found.upper - found.lower > tolerance) & (found.iterations < max_iterations)
 
-    found = jax.lax.while_loop(
-        unfinished,
-        lambda found: step(found.values, found.iterations + 1),
-        step(jnp.zeros(model.num_states), jnp.int32(1)),
-    )
+    def body(carry: tuple[Array, Values]) -> tuple[Array, Values]:
+        values, found = carry
+        return step(values, found.iterations + 1)
+
+    _, found = jax.lax.while_loop(unfinished, body, step(jnp.zeros(model.num_states), jnp.int32(1)))
     return settled(found, discount)

@@ -190,13 +190,13 @@ def cycle():
     return t.Model(t.Toy(2, 1, 1)), t.Params(**one, ends=np.zeros((2, 1, 1)), legal=np.ones((2, 1)), discount=0.875)
 
 
-def test_periodic_chains_end_with_bounds_apart():
+def test_periodic_chains_settle():
     model, params = cycle()
-    found = relative_value_iteration(model, params, max_iterations=30)
-    assert found.iterations == 30
-    assert found.lower <= 2.5 <= found.upper
-    assert found.upper - found.lower > 1.0
-    assert policy_evaluation(model, params, [0, 0], max_iterations=7).iterations == 7
+    for found in (relative_value_iteration(model, params), policy_evaluation(model, params, [0, 0])):
+        assert found.upper - found.lower <= 1e-6
+        assert found.gain == pytest.approx(2.5, abs=1e-6)
+        assert found.values[1] - found.values[0] == pytest.approx(1.5, abs=1e-6)  # 1 + h1 = 2.5 + h0
+    assert policy_evaluation(model, params, [0, 0], max_iterations=3).iterations == 3
     # Discounted they are as good as any other.
     np.testing.assert_allclose(value_iteration(model, params).values, t.best_discounted(params), atol=TOLERANCE)
 
