@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import importlib.util
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -48,6 +49,9 @@ def rollouts(num_envs: int, instances: tuple[tuple[int, int], ...]) -> list[Prog
         _rollout(f"{name}, batched", num_envs, env, params, _random_orders, peer=peer),
         _rollout(f"{name}, batched, base-stock", num_envs, OrderUpTo(env), params, _base_stock, peer=peer),
     ]
+    env, params = make("Perishable-v0", instance="demoor2022/m2-exp1")
+    params = params.replace(demand=params.demand.tabulated())
+    programs.append(_rollout("De Moor m=2, batched", num_envs, env, params, _random_orders, peer=peer))
     for other in sorted(set(registered()) - {"SingleItem-v0", "MultiWarehouse-v0"}):
         env, params = make(other)
         programs.append(_rollout(f"{other}, batched", num_envs, env, params, _random_orders, peer=peer))
@@ -58,33 +62,45 @@ def rollouts(num_envs: int, instances: tuple[tuple[int, int], ...]) -> list[Prog
     return programs + peers
 
 
-def _random_orders(key: jax.Array, num_envs: int, env: Any, params: Any) -> Any:
-    """Orders of up to twice mean demand and, where there are transfers, flows of up to a tenth of it."""
-    order_key, flow_key = jax.random.split(key)
+def _random_orders(u: jax.Array, env: Any, params: Any) -> Any:
+    """Orders of up to twice mean demand and, where there are transfers, flows of up to a tenth of it, from uniforms
+    [N, _num_action_uniforms(env)]."""
     scale = jnp.broadcast_to(params.demand_scale, env.cells)[None]
-    orders = 2 * scale * jax.random.uniform(order_key, (num_envs, *env.cells))
+    orders, flows = jnp.split(u, [scale.size], axis=1)
+    orders = 2 * scale * orders.reshape(-1, *env.cells)
     if not getattr(env, "transfers", False):
         return env.order_action(orders)
-    flows = 0.1 * scale[:, None] * jax.random.uniform(flow_key, (num_envs, env.num_warehouses, *env.cells))
-    return env.order_action(orders, flows)
+    return env.order_action(orders, 0.1 * scale[None] * flows.reshape(-1, env.num_warehouses, *env.cells))
 
 
-def _base_stock(key: jax.Array, num_envs: int, env: Any, params: Any) -> Any:
+def _num_action_uniforms(env: Any) -> int:
+    cells = math.prod(env.cells)
+    return cells * (1 + env.num_warehouses) if getattr(env, "transfers", False) else cells
+
+
+def _base_stock(u: jax.Array, env: Any, params: Any) -> Any:
     """Order-up-to levels that cover lead time plus one period and a little more."""
-    return jnp.full(num_envs, 1.2 * (env.lead_time + 1) * params.demand_scale)
+    return jnp.full(len(u), 1.2 * (env.lead_time + 1) * params.demand_scale)
 
 
 def _rollout(name, num_envs, env, params, act, *, per_key=False, peer=None) -> Program:
+    """Actions and, unless ``per_key``, demand come from one block of uniforms."""
+    drawn = _num_action_uniforms(env)
+
     if per_key:
-        step = _per_key(env, num_envs)
+        public = _per_key(env, num_envs)
+
+        def step(key, state, params):
+            action_key, key = jax.random.split(key)
+            return public(key, state, act(jax.random.uniform(action_key, (num_envs, drawn)), env, params), params)
     else:
         batched = jax.vmap(env.step_from_uniforms, in_axes=(0, 0, 0, None))
 
-        def step(key, state, action, params):
-            u = jax.random.uniform(key, (num_envs, env.num_step_uniforms(params)))
-            return batched(u, state, action, params)
+        def step(key, state, params):
+            u = jax.random.uniform(key, (num_envs, drawn + env.num_step_uniforms(params)))
+            return batched(u[:, drawn:], state, act(u[:, :drawn], env, params), params)
 
-    return _loop(name, num_envs, env, params, step, lambda key, params: act(key, num_envs, env, params), peer)
+    return _loop(name, num_envs, env, params, step, peer)
 
 
 def _per_key(env: Any, num_envs: int) -> Callable:
@@ -93,7 +109,7 @@ def _per_key(env: Any, num_envs: int) -> Callable:
     return lambda key, *rest: batched(jax.random.split(key, num_envs), *rest)
 
 
-def _loop(name, num_envs, env, params, step, act, peer=None) -> Program:
+def _loop(name, num_envs, env, params, step, peer=None) -> Program:
     def init(key, params):
         key, reset_key = jax.random.split(key)
         keys = jax.random.split(reset_key, num_envs)
@@ -102,9 +118,8 @@ def _loop(name, num_envs, env, params, step, act, peer=None) -> Program:
 
     def body(carry, params):
         key, state, _, total = carry
-        key, action_key, step_key = jax.random.split(key, 3)
-        action = act(action_key, params)
-        observation, state, reward, *_ = step(step_key, state, action, params)
+        key, step_key = jax.random.split(key)
+        observation, state, reward, *_ = step(step_key, state, params)
         return key, state, observation, total + reward
 
     return Program(name, num_envs, num_envs, params, init, body, peer)
@@ -112,11 +127,13 @@ def _loop(name, num_envs, env, params, step, act, peer=None) -> Program:
 
 def _cartpole_rollout(name: str, num_envs: int) -> Program:
     env, params = importlib.import_module("gymnax").make("CartPole-v1")
+    public = _per_key(env, num_envs)
 
-    def random_actions(key, params):
-        return jax.random.randint(key, (num_envs,), 0, 2)
+    def step(key, state, params):
+        action_key, key = jax.random.split(key)
+        return public(key, state, jax.random.randint(action_key, (num_envs,), 0, 2), params)
 
-    return _loop(name, num_envs, env, params, _per_key(env, num_envs), random_actions)
+    return _loop(name, num_envs, env, params, step)
 
 
 # -- training ---------------------------------------------------------------------------------------------------------

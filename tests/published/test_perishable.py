@@ -7,9 +7,9 @@ library.
 import jax
 import numpy as np
 import pytest
-from scipy import stats
 
-from jaxinv.demand import Cyclic, Empirical, Poisson, adan_fit
+from jaxinv.demand import Poisson, adan_fit
+from jaxinv.env import make
 from jaxinv.env.perishable import Perishable
 from jaxinv.env.perishable_pair import PerishablePair
 from jaxinv.evaluate import evaluate, sample_paths
@@ -168,34 +168,7 @@ def test_hendrix_two_levels(kind):
     assert profits[0] == max(profits)
 
 
-# -- Mirjalili (2022, thesis, figure 6.1): platelets, orders on Mondays -----------------------------------------------
-# Negative binomial demand per weekday, cut at 20; lost 20, wasted 5, held (wasted units too) 1, at most 20 a class.
-WEEK = (
-    (3.497361, 5.660569),
-    (10.985837, 6.922555),
-    (7.183407, 6.504332),
-    (11.064622, 6.165049),
-    (5.930222, 5.816060),
-    (5.473242, 3.326408),
-    (2.193797, 3.426814),
-)
-
-
-def platelets(fixed_order_cost, random_shelf_life):
-    laws = []
-    for n, delta in WEEK:
-        probabilities = stats.nbinom.pmf(np.arange(21), n, n / (n + delta))
-        probabilities[-1] += 1 - probabilities.sum()
-        laws.append(Empirical(np.arange(21), probabilities))
-    life = {"life_logits": [1.0, 0.5], "life_logits_per_unit": [0.4, 0.8]} if random_shelf_life else {}
-    env = Perishable(shelf_life=3, lead_time=0, random_shelf_life=random_shelf_life)
-    params = env.make_params(
-        demand=Cyclic(tuple(laws)), unit_cost=0.0, fixed_order_cost=fixed_order_cost, stockout_cost=20.0,
-        waste_cost=6.0, holding_cost=1.0, discount=0.95, **life,
-    )  # fmt: skip
-    return env.finite_model(params, max_order=20), params
-
-
+# -- Mirjalili (2022, PhD thesis, figure 6.1): platelets, orders on Mondays, at most 20 -----------------------------
 # Rows: units with two periods to live after this one, 0..10, columns: with one.
 RANDOM_LIFE_FIXED_COST = [
     [14, 13, 12, 11, 11, 11, 11, 10, 0, 0, 0],
@@ -239,15 +212,16 @@ CERTAIN_LIFE = [
 
 
 @pytest.mark.parametrize(
-    ("fixed_order_cost", "random_shelf_life", "table"),
+    ("instance", "table"),
     [
-        (0.0, False, CERTAIN_LIFE),
-        pytest.param(10.0, True, RANDOM_LIFE_FIXED_COST, marks=pytest.mark.slow),
-        pytest.param(0.0, True, RANDOM_LIFE, marks=pytest.mark.slow),
+        ("certain-life-K0", CERTAIN_LIFE),
+        pytest.param("random-life-K10", RANDOM_LIFE_FIXED_COST, marks=pytest.mark.slow),
+        pytest.param("random-life-K0", RANDOM_LIFE, marks=pytest.mark.slow),
     ],
 )
-def test_orders_of_platelets_on_mondays(fixed_order_cost, random_shelf_life, table):
-    model, params = platelets(fixed_order_cost, random_shelf_life)
+def test_orders_of_platelets_on_mondays(instance, table):
+    env, params = make("Perishable-v0", instance=f"mirjalili2022/{instance}")
+    model = env.finite_model(params, max_order=20)
     solved = value_iteration(model, params, tolerance=1e-2, sweeps=20, batch_size=4)
     np.testing.assert_array_equal(solved.actions.reshape(21, 21, 7)[:11, :11, 0], table)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxinv.demand import Demand
+from jaxinv.demand import Cyclic, Demand, Empirical, NegativeBinomial
 from jaxinv.demand.two_moment import adan_fit
 from jaxinv.env.instances.instance import Figure, Instance
 
@@ -50,7 +50,7 @@ def _de_moor(shelf_life: int, lead_time: int, waste: int, issuing: str) -> Insta
 
 
 # -- Hendrix: profit per day, here a negative cost.
-_HENDRIX = "Hendrix, Ortega, Haijema, Buisman and Garcia 2019, Computational and Mathematical Methods 1(5)"
+_HENDRIX = "Hendrix, Ortega, Haijema, Buisman and Garcia 2019, Computational and Mathematical Methods 1(4)"
 
 
 def _hendrix(shelf_life: int, optimum: float, digits: int) -> Instance:
@@ -114,6 +114,39 @@ def _temizoz(shelf_life: int, lead_time: int, ratio: float, share: float) -> Ins
     )  # fmt: skip
 
 
+# -- Mirjalili: platelets of a blood bank. Demand of Monday to Sunday: dispersion n and mean of a negative binomial, cut
+# at 20 units. Wasted units are held too. What is published is the order of a Monday for every stock (figure 6.1).
+_WEEK = (
+    (3.497361, 5.660569),
+    (10.985837, 6.922555),
+    (7.183407, 6.504332),
+    (11.064622, 6.165049),
+    (5.930222, 5.816060),
+    (5.473242, 3.326408),
+    (2.193797, 3.426814),
+)
+
+
+def _platelets(life: str, fixed_order_cost: float) -> Instance:
+    def day(dispersion: float, mean: float) -> Demand:
+        units, probabilities = (np.asarray(x, np.float64) for x in NegativeBinomial(mean, 1.0 / dispersion).support())
+        return Empirical(units[:21], [*probabilities[:20], probabilities[20:].sum()])
+
+    logits = {"random_shelf_life": True, "life_logits": [1.0, 0.5], "life_logits_per_unit": [0.4, 0.8]}
+    return Instance(
+        env="Perishable-v0",
+        name=f"mirjalili2022/{life}-life-K{fixed_order_cost:g}",
+        settings={
+            "demand": lambda: Cyclic(tuple(day(*numbers) for numbers in _WEEK)), "shelf_life": 3, "lead_time": 0,
+            "unit_cost": 0, "fixed_order_cost": fixed_order_cost, "stockout_cost": 20,
+            "waste_cost": 6, "holding_cost": 1, "discount": 0.95,
+            **(logits if life == "random" else {}),
+        },
+        source="Mirjalili 2022, PhD thesis, University of Toronto, figure 6.1",
+        criterion="discounted",
+    )  # fmt: skip
+
+
 INSTANCES = (
     *(
         _de_moor(shelf_life, lead_time, waste, issuing)
@@ -128,4 +161,5 @@ INSTANCES = (
     _hendrix_pair(5, 5, -4.50320),
     _hendrix_pair(7, 3, -4.52257),
     *(_temizoz(*key) for key in _TEMIZOZ),
+    *(_platelets(life, cost) for life in ("certain", "random") for cost in (0.0, 10.0)),
 )
