@@ -45,20 +45,20 @@ def rollouts(num_envs: int, instances: tuple[tuple[int, int], ...]) -> list[Prog
     params = params.replace(demand=params.demand.tabulated())
     name = "lost sales L=4"
     programs = [
-        _rollout(f"{name}, public step", num_envs, env, params, _random_orders, per_key=True, peer=peer),
-        _rollout(f"{name}, batched", num_envs, env, params, _random_orders, peer=peer),
-        _rollout(f"{name}, batched, base-stock", num_envs, OrderUpTo(env), params, _base_stock, peer=peer),
+        _rollout(f"{name}, public step", num_envs, env, params, per_key=True, peer=peer),
+        _rollout(f"{name}, batched", num_envs, env, params, peer=peer),
+        _base_stock_rollout(f"{name}, batched, base-stock", num_envs, OrderUpTo(env), params, peer),
     ]
     env, params = make("Perishable-v0", instance="demoor2022/m2-exp1")
     params = params.replace(demand=params.demand.tabulated())
-    programs.append(_rollout("De Moor m=2, batched", num_envs, env, params, _random_orders, peer=peer))
+    programs.append(_rollout("De Moor m=2, batched", num_envs, env, params, peer=peer))
     for other in sorted(set(registered()) - {"SingleItem-v0", "MultiWarehouse-v0"}):
         env, params = make(other)
-        programs.append(_rollout(f"{other}, batched", num_envs, env, params, _random_orders, peer=peer))
+        programs.append(_rollout(f"{other}, batched", num_envs, env, params, peer=peer))
     for warehouses, skus in instances:
         larger = MultiWarehouse(warehouses, skus)
         name = f"{warehouses} x {skus} with transfers, batched"
-        programs.append(_rollout(name, num_envs, larger, larger.default_params(), _random_orders, peer=peer))
+        programs.append(_rollout(name, num_envs, larger, larger.default_params(), peer=peer))
     return programs + peers
 
 
@@ -78,13 +78,8 @@ def _num_action_uniforms(env: Any) -> int:
     return cells * (1 + env.num_warehouses) if getattr(env, "transfers", False) else cells
 
 
-def _base_stock(u: jax.Array, env: Any, params: Any) -> Any:
-    """Order-up-to levels that cover lead time plus one period and a little more."""
-    return jnp.full(len(u), 1.2 * (env.lead_time + 1) * params.demand_scale)
-
-
-def _rollout(name, num_envs, env, params, act, *, per_key=False, peer=None) -> Program:
-    """Actions and, unless ``per_key``, demand come from one block of uniforms."""
+def _rollout(name, num_envs, env, params, *, per_key=False, peer=None) -> Program:
+    """Random orders. They and, unless ``per_key``, demand come from one block of uniforms."""
     drawn = _num_action_uniforms(env)
 
     if per_key:
@@ -92,15 +87,40 @@ def _rollout(name, num_envs, env, params, act, *, per_key=False, peer=None) -> P
 
         def step(key, state, params):
             action_key, key = jax.random.split(key)
-            return public(key, state, act(jax.random.uniform(action_key, (num_envs, drawn)), env, params), params)
+            (u,) = _uniforms(action_key, num_envs, drawn)
+            action = _random_orders(u, env, params)
+            return public(key, state, action, params)
     else:
-        batched = jax.vmap(env.step_from_uniforms, in_axes=(0, 0, 0, None))
+        batched = _batched(env)
 
         def step(key, state, params):
-            u = jax.random.uniform(key, (num_envs, drawn + env.num_step_uniforms(params)))
-            return batched(u[:, drawn:], state, act(u[:, :drawn], env, params), params)
+            actions, periods = _uniforms(key, num_envs, drawn, env.num_step_uniforms(params))
+            return batched(periods, state, _random_orders(actions, env, params), params)
 
     return _loop(name, num_envs, env, params, step, peer)
+
+
+def _base_stock_rollout(name, num_envs, env, params, peer) -> Program:
+    """Order-up-to levels that cover lead time plus one period and a little more."""
+    batched = _batched(env)
+
+    def step(key, state, params):
+        level = jnp.full(num_envs, 1.2 * (env.lead_time + 1) * params.demand_scale)
+        (u,) = _uniforms(key, num_envs, env.num_step_uniforms(params))
+        return batched(u, state, level, params)
+
+    return _loop(name, num_envs, env, params, step, peer)
+
+
+def _batched(env: Any) -> Callable:
+    return jax.vmap(env.step_from_uniforms, in_axes=(0, 0, 0, None))
+
+
+def _uniforms(key: jax.Array, num_envs: int, *sizes: int) -> list[jax.Array]:
+    """Uniforms [num_envs, size] for every size, cut from one flat block, which is drawn fastest."""
+    block = jax.random.uniform(key, (num_envs * sum(sizes),))
+    parts = jnp.split(block, [num_envs * sum(sizes[:i]) for i in range(1, len(sizes))])
+    return [part.reshape(num_envs, size) for part, size in zip(parts, sizes, strict=True)]
 
 
 def _per_key(env: Any, num_envs: int) -> Callable:

@@ -160,7 +160,8 @@ class Environment:
         self, u: Array, state: Any, action: Any, params: Any
     ) -> tuple[Any, Any, Array, Array, Array, dict]:
         """:meth:`step` on given uniforms [num_step_uniforms]. A batch of environments steps fastest on one block
-        ``uniform(key, [N, num_step_uniforms])`` under ``vmap``: a key per environment costs more than the model."""
+        ``uniform(key, [N * num_step_uniforms])``, reshaped, under ``vmap``: a key per environment costs more than the
+        model."""
         n = self.num_uniforms(params)
         following, outcome = self.transition(state, action, self.exogenous(u[:n], state, params), params)
         truncated = (following.time >= params.max_steps_in_episode) & ~outcome.terminated
