@@ -1,6 +1,7 @@
 """Where demand comes from: distributions, what modulates them, and replay of what was sold."""
 
 from jaxinv.demand.base import Demand, DemandState
+from jaxinv.demand.correlated import CorrelatedNormal
 from jaxinv.demand.distributions import (
     Distribution,
     Empirical,
@@ -29,6 +30,7 @@ from jaxinv.demand.two_moment import adan_fit
 
 __all__ = [
     "CommonFactor",
+    "CorrelatedNormal",
     "Cyclic",
     "Demand",
     "DemandState",

@@ -1,0 +1,149 @@
+"""Order-up-to policies for a warehouse and its stores, which differ in how they ration, and a bound on what any costs.
+
+Inventory positions are on hand less backlog plus what is under way, what is due now included; the warehouse's echelon
+position is its own and those of all stores.
+"""
+
+from typing import Any, Self
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.scipy.special import ndtri
+
+from jaxinv import struct
+from jaxinv.demand import CorrelatedNormal, Demand
+from jaxinv.env import rationing
+from jaxinv.policies import closed_forms
+
+
+@struct.dataclass(kw_only=True)
+class EchelonBaseStock(struct.Typed):
+    """The warehouse orders what its echelon position is short of a level, each store what its position is short of
+    its own. Where stock is short, the largest shortfall from the stores' levels is made as small as possible (Kaynov et
+    al. 2024, International Journal of Production Economics 267, "min-shortage").
+
+    Orders and shipments are whole units.
+    """
+
+    warehouse_level: Array = struct.leaf()  # [] units
+    store_level: Array = struct.leaf()  # [N] or [] units
+
+    @classmethod
+    def of(cls, env: Any, params: Any, **fields: Any) -> Self:
+        """Newsvendor levels for normal demand: of each store over its lead time, and of all together over the
+        warehouse's lead time as well, where stores cover for each other until stock is allocated."""
+        store, warehouse = _newsvendor_levels(env, params)
+        return cls(warehouse_level=jnp.round(warehouse), store_level=jnp.round(store), **fields)
+
+    def __call__(self, env: Any, state: Any, params: Any, key: Array) -> Array:
+        position = env.inventory_position(state)
+        wanted = jnp.maximum(self.store_level - position[1:], 0.0)
+        order = self.order(env, state, wanted)
+        shipments = self.allocate(env.available(order, state, params), wanted, env, state, params)
+        return env.order_action(jnp.concatenate([order[None], shipments]))
+
+    def order(self, env: Any, state: Any, wanted: Array) -> Array:
+        """The warehouse's order [] when the stores want ``wanted`` [N]."""
+        return jnp.maximum(jnp.round(self.warehouse_level - env.inventory_position(state)[0]), 0.0)
+
+    def allocate(self, available: Array, wanted: Array, env: Any, state: Any, params: Any) -> Array:
+        """Shipments [N] of at most ``wanted`` [N], ``available`` [] in all."""
+        available, wanted = jnp.floor(available + 1e-3), jnp.round(wanted)
+        shipments = rationing.balanced(available, wanted, -wanted, jnp.ones_like(wanted))
+        return rationing.whole_units(shipments, available, wanted)
+
+
+@struct.dataclass(kw_only=True)
+class ProportionalEchelonBaseStock(EchelonBaseStock):
+    """Echelon base-stock that cuts what the stores want in the same proportion where stock is short, and rounds down
+    (Kaynov et al. 2024, eq. 8)."""
+
+    def allocate(self, available: Array, wanted: Array, env: Any, state: Any, params: Any) -> Array:
+        return jnp.floor(rationing.proportional(available, jnp.round(wanted)) + 1e-3)
+
+
+@struct.dataclass(kw_only=True)
+class InstallationBaseStock(EchelonBaseStock):
+    """The warehouse orders what its own position, less what it ships in this period, is short of its level, and all
+    stock that can be shipped is what is on hand before the order (Van Roy et al. 1997). Where all stores have the same
+    level, the smallest position of a store is made as large as possible."""
+
+    def __call__(self, env: Any, state: Any, params: Any, key: Array) -> Array:
+        wanted = jnp.maximum(self.store_level - env.inventory_position(state)[1:], 0.0)
+        shipments = self.allocate(state.warehouse, wanted, env, state, params)
+        position = sum(state.orders, state.warehouse) - jnp.sum(shipments)
+        order = jnp.maximum(jnp.round(self.warehouse_level - position), 0.0)
+        return env.order_action(jnp.concatenate([order[None], shipments]))
+
+
+@struct.dataclass(kw_only=True)
+class BalancedBaseStock(EchelonBaseStock):
+    """Echelon base-stock that ships so that all stores are equally safe: the smallest number of standard deviations by
+    which a position exceeds the mean demand of its lead time and a period is made as large as possible (Eppen and
+    Schrage 1981, *Centralized ordering policies in a multi-warehouse system with lead times and random demand*, in the
+    form for unequal stores). Quantities are not rounded. A warehouse without stock ships all it has.
+    """
+
+    mean: Array = struct.leaf()  # [N] units demanded in the store's lead time and a period
+    deviation: Array = struct.leaf(above=0.0)  # [N] their standard deviation
+
+    @classmethod
+    def of(cls, env: Any, params: Any, **fields: Any) -> Self:
+        store, warehouse = _newsvendor_levels(env, params)
+        mean, deviation, _ = _lead_time_demand(env, params)
+        return cls(warehouse_level=warehouse, store_level=store, mean=mean, deviation=deviation, **fields)
+
+    def order(self, env: Any, state: Any, wanted: Array) -> Array:
+        return jnp.maximum(self.warehouse_level - env.inventory_position(state)[0], 0.0)
+
+    def allocate(self, available: Array, wanted: Array, env: Any, state: Any, params: Any) -> Array:
+        wanted = jnp.full_like(wanted, available) if env.cross_docking else wanted
+        excess = env.inventory_position(state)[1:] - self.mean
+        return rationing.balanced(available, wanted, excess, self.deviation)
+
+
+def _lead_time_demand(env: Any, params: Any) -> tuple[Array, Array, Array]:
+    """Mean and standard deviation [N] of what stores are demanded in their lead time and a period, and the variance []
+    of what all are demanded together in a period."""
+    periods = jnp.array(env.store_lead_times, jnp.float32) + 1.0
+    variance = demand_covariance(params.demand)
+    deviation = jnp.sqrt(periods * jnp.diagonal(variance))
+    return periods * params.demand.mean(), jnp.maximum(deviation, 1e-6), jnp.sum(variance)
+
+
+def demand_covariance(demand: Demand) -> Array:
+    """Covariance matrix [N, N] of a period's demand [N], of a stationary process; of a clipped normal law nearly, as
+    if it were not correlated otherwise than the law before it is clipped."""
+    deviation = jnp.sqrt(demand.variance())  # type: ignore[attr-defined]
+    correlation = demand.correlation if isinstance(demand, CorrelatedNormal) else 0.0
+    same = jnp.eye(deviation.shape[0])
+    return deviation[:, None] * deviation[None] * (same + (1.0 - same) * correlation)
+
+
+def _newsvendor_levels(env: Any, params: Any) -> tuple[Array, Array]:
+    """Levels of the stores [N] and of the echelon [] for normal demand."""
+    mean, deviation, variance = _lead_time_demand(env, params)
+    short = closed_forms.shortage_cost(params)
+    z = ndtri(jnp.clip(short / jnp.maximum(short + params.holding_cost[1:], 1e-6), 0.05, 0.999))
+    together = jnp.sqrt(env.warehouse_lead_time * variance + jnp.sum(deviation) ** 2)
+    total = env.warehouse_lead_time * jnp.sum(params.demand.mean()) + jnp.sum(mean)
+    return mean + z * deviation, total + jnp.mean(z) * together
+
+
+def cross_docking_bound(
+    covariance: Any, warehouse_lead_time: int, store_lead_time: int, holding: Any, penalty: Any
+) -> tuple[Array, Array]:
+    """Safety stock of the echelon and a lower bound on the average cost per period with full backlog, if the warehouse
+    holds no stock and demand is normal with ``covariance`` [N, N]; costs and lead times are those of every store.
+
+    It is the cost of a relaxation in which stock under way can be moved between stores, so that all have the same
+    number of standard deviations: with v the variance of all demand of a period, s the sum of the stores' standard
+    deviations and L_w, L_s the lead times, a newsvendor on a standard deviation of sqrt(L_w v + (L_s + 1) s^2) (Eppen
+    and Schrage 1981; Federgruen and Zipkin 1984, Management Science 30(1)). The order-up-to level of the echelon is
+    the mean demand of L_w + L_s + 1 periods plus the safety stock.
+    """
+    covariance = np.asarray(covariance, np.float64)
+    stores = np.sqrt(np.diagonal(covariance)).sum()
+    deviation = np.sqrt(warehouse_lead_time * covariance.sum() + (store_lead_time + 1) * stores**2)
+    return closed_forms.normal_newsvendor(0.0, deviation, holding, penalty)  # type: ignore[arg-type]
