@@ -1,0 +1,255 @@
+"""Stages in series that replenish each other: ``Serial-v0``."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxinv import struct
+from jaxinv.demand import Demand, Poisson
+from jaxinv.env import core, spaces
+from jaxinv.env.dynamics import UNLIMITED, advance, extend, schedule
+
+
+@struct.dataclass(kw_only=True)
+class Params(core.EnvParams):
+    """Numbers of the problem, [N] one per stage. Money per unit and period unless said otherwise."""
+
+    demand: Demand  # a process of shape (): what customers want of stage 0
+    unit_cost: Array = struct.leaf(low=0.0)  # [N] per unit shipped to the stage: purchase, transport
+    holding_cost: Array = struct.leaf(low=0.0)  # [N] on stock at the end of the period (local, not echelon)
+    transit_cost: Array = struct.leaf(low=0.0)  # [N] on units in transit to the stage at the end of the period
+    stockout_cost: Array = struct.leaf(30.0, low=0.0)  # [] on the backlog at the end of the period
+    batch_size: Array = struct.leaf(1.0, above=0.0)  # [] units; met by action wrappers, not by the transition
+    minimum_order: Array = struct.leaf(0.0, low=0.0)  # [] units; likewise
+    initial_inventory: Array = struct.leaf()  # [N] units at reset: on hand, of stage 0 less backlog
+    initial_transit: Array = struct.leaf(low=0.0)  # [N] units at reset that arrive in each of the next L_i - 1 periods
+    demand_scale: Array = struct.leaf(1.0, above=0.0)  # [] units: typical demand, in which observations are measured
+
+
+@struct.dataclass(kw_only=True)
+class ExoState:
+    demand: Any  # DemandState
+
+
+@struct.dataclass(kw_only=True)
+class State(core.EnvState):
+    inventory: Array  # [N] on hand, of stage 0 less backlog
+    transit: Array  # [max L - 1, N] shipped to the stage; entry k arrives in the (k+1)-th period from now, event 3
+
+
+@struct.dataclass(kw_only=True)
+class Exogenous(core.Exogenous):
+    demand: Array  # []
+
+
+@struct.dataclass(kw_only=True)
+class Ledger(core.Ledger):
+    """[N], one per stage; of customers, who come to stage 0 only, []."""
+
+    COSTS: ClassVar = ("purchase", "holding", "transit", "stockout")
+    UNITS: ClassVar = (
+        "demanded", "sold", "lost", "backlogged", "ordered", "shipped", "received", "written_off", "on_hand",
+        "in_transit",
+    )  # fmt: skip
+
+    purchase: Array  # of units shipped to the stage
+    holding: Array
+    transit: Array  # of units in transit to the stage
+    stockout: Array
+    demanded: Array  # []
+    sold: Array  # [] waiting customers included
+    lost: Array  # [] none
+    backlogged: Array  # [] that began to wait in this period
+    ordered: Array
+    shipped: Array  # to the stage: what its supplier had of the order
+    received: Array
+    written_off: Array  # [] none
+    on_hand: Array  # at the end of the period
+    in_transit: Array  # to the stage, at the end of the period
+
+
+@dataclasses.dataclass(frozen=True)
+class Serial(core.Environment):
+    """N stages in series under one planner: stage 0 serves the customers, who wait if they must, stage i is supplied by
+    stage i + 1, and the last one by an outside supplier that always delivers (Clark and Scarf 1960, Management Science
+    6(4), in the form of Snyder and Shen 2019, *Fundamentals of Supply Chain Theory*, 2nd ed., sec. 6.2).
+
+    Order of events.
+
+    1. Decision: orders [N] in units, of every stage from its supplier.
+    2. Shipments leave. A stage ships what it has at this moment, before anything arrives; what the order asks for
+       beyond that is not shipped, and not owed either: one who still wants it orders it again. ``purchase`` is charged
+       on units shipped.
+    3. Arrivals. What is shipped to stage i with lead time L_i >= 1 arrives in the (L_i - 1)-th period after this one
+       (1: in this one).
+    4. Demand at stage 0. What its stock cannot serve waits.
+    5. ``holding`` is charged on stock on hand, ``transit`` on units shipped that have not arrived, and ``stockout`` on
+       all customers waiting. Time advances.
+
+    A stage so covers L_i periods of demand. With ``hold_arrivals`` off, what arrives at the stages 1, 2, ... in this
+    period is held from the next period on only, as if it arrived after event 5 (Alvo, Russo and Kanoria 2023,
+    arXiv:2306.11246).
+
+    Observation [N, F] of every stage, in units of ``demand_scale``: inventory (on hand, of stage 0 less backlog),
+    echelon inventory position, and what is in transit to it by periods to arrival, max L - 1 entries.
+    """
+
+    lead_times: tuple[int, ...] = (1, 1, 2)  # L_i, of which the first is that of stage 0
+    hold_arrivals: bool = True  # whether units are held in the period in which they arrive at a stage 1, 2, ...
+
+    def __post_init__(self):
+        object.__setattr__(self, "lead_times", whole_periods("Serial.lead_times", self.lead_times))
+
+    # -- parameters -----------------------------------------------------------------------------------------------
+    def default_params(self) -> Params:
+        """Poisson demand of 5, stock-out cost 30, and a holding cost of 1 at the outermost stage that every further
+        stage adds 1 to."""
+        return self.make_params()
+
+    def make_params(self, *, echelon_holding_cost: Any = None, **numbers: Any) -> Params:
+        """Parameters with defaults for what is not given; scalars stand for all stages. ``echelon_holding_cost`` [N],
+        what each stage adds to the holding cost of its supplier, may be given instead of ``holding_cost``. Units in
+        transit cost what the stage that ships them pays for stock, those of the outside supplier nothing.
+
+        Raises ``ValueError`` for a name or a value that does not fit.
+        """
+        numbers = {"demand": Poisson(5.0), **numbers}  # type: ignore[arg-type]
+        if echelon_holding_cost is not None:
+            if "holding_cost" in numbers:
+                raise ValueError("Serial.holding_cost and Serial.echelon_holding_cost cannot both be given")
+            echelon = per_stage("Serial.echelon_holding_cost", echelon_holding_cost, self.cells)
+            numbers["holding_cost"] = np.cumsum(echelon[::-1])[::-1]
+        check_numbers("Serial", Params, numbers)
+        mean = float(numbers["demand"].mean())
+        holding = numbers.get("holding_cost", np.arange(len(self.lead_times), 0, -1))
+        holding = per_stage("Serial.holding_cost", holding, self.cells)
+        defaults = {
+            "unit_cost": 0.0, "holding_cost": holding, "transit_cost": np.append(holding[1:], 0.0),
+            "initial_inventory": np.ceil(mean), "initial_transit": np.ceil(mean),
+        }  # fmt: skip
+        stages = {
+            name: per_stage(f"Serial.{name}", numbers.get(name, default), self.cells)
+            for name, default in defaults.items()
+        }
+        return Params(**{"demand_scale": max(mean, 0.1), **numbers, **stages})
+
+    # -- exogenous information ------------------------------------------------------------------------------------
+    def num_uniforms(self, params: Params) -> int:
+        return params.demand.num_uniforms
+
+    def num_initial_uniforms(self, params: Params) -> int:
+        return params.demand.num_initial_uniforms
+
+    def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
+        demand, following = params.demand.draw(u, state.exo.demand)
+        return Exogenous(demand=demand, next=ExoState(demand=following))
+
+    # -- the transition -------------------------------------------------------------------------------------------
+    def init_state(self, u: Array, params: Params) -> State:
+        return State(
+            time=jnp.int32(0),
+            exo=ExoState(demand=params.demand.init(u)),
+            inventory=params.initial_inventory,
+            transit=filled(np.array(self.lead_times) - 1, params.initial_transit),
+        )
+
+    def transition(self, state: State, action: Array, exo: Exogenous, params: Params) -> tuple[State, core.Outcome]:
+        # 2. shipments
+        supply = jnp.concatenate([state.inventory[1:], jnp.full(1, UNLIMITED)])
+        shipped = jnp.minimum(action, supply)
+
+        # 3. arrivals
+        transit, _ = schedule(extend(state.transit, max(self.lead_times)), shipped, jnp.array(self.lead_times))
+        received, transit = advance(transit)
+
+        # 4. demand
+        inventory = state.inventory + received - jnp.concatenate([exo.demand[None], shipped[:-1]])
+        stock, backlog = jnp.maximum(inventory, 0.0), jnp.maximum(-inventory, 0.0)
+        available = jnp.maximum(state.inventory[0] + received[0], 0.0)
+
+        # 5. costs
+        upstream = jnp.asarray(np.arange(len(self.lead_times)) > 0, jnp.float32)
+        held = stock if self.hold_arrivals else stock - upstream * received
+        in_transit = jnp.sum(transit, 0)
+        nothing = jnp.float32(0)
+        ledger = Ledger(
+            purchase=params.unit_cost * shipped,
+            holding=params.holding_cost * held,
+            transit=params.transit_cost * in_transit,
+            stockout=params.stockout_cost * backlog,
+            demanded=exo.demand,
+            sold=jnp.maximum(-state.inventory[0], 0.0) + exo.demand - backlog[0],
+            lost=nothing,
+            backlogged=jnp.maximum(exo.demand - available, 0.0),
+            ordered=action,
+            shipped=shipped,
+            received=received,
+            written_off=nothing,
+            on_hand=stock,
+            in_transit=in_transit,
+        )
+        following = State(time=state.time + 1, exo=exo.next, inventory=inventory, transit=transit)
+        return following, core.Outcome(reward=ledger.reward(), terminated=jnp.bool_(False), ledger=ledger)
+
+    # -- what policies read ---------------------------------------------------------------------------------------
+    @property
+    def cells(self) -> tuple[int, ...]:
+        return (len(self.lead_times),)
+
+    def inventory_position(self, state: State) -> Array:
+        """Echelon inventory position [N]: all that is in transit to the stage, on hand there and further downstream,
+        less backlog."""
+        return jnp.cumsum(state.inventory + jnp.sum(state.transit, 0))
+
+    def order_action(self, orders: Array, flows: None = None) -> Array:
+        """The action that places ``orders`` [N]; there are no transfers."""
+        return orders
+
+    # -- spaces and observation -----------------------------------------------------------------------------------
+    def action_space(self, params: Params) -> spaces.Box:
+        return spaces.Box(np.float32(0), np.float32(UNLIMITED), self.cells)
+
+    def observation_space(self, params: Params) -> spaces.Box:
+        return spaces.unbounded((*self.cells, 1 + max(self.lead_times)))
+
+    def observe(self, state: State, params: Params) -> Array:
+        features = [state.inventory, self.inventory_position(state), *state.transit]
+        return jnp.stack(features, -1) / params.demand_scale
+
+
+# -- what chains of stages share --------------------------------------------------------------------------------------
+def whole_periods(where: str, periods: Any) -> tuple[int, ...]:
+    """``periods`` of every stage as a tuple; raises ``ValueError`` unless they are whole numbers >= 1."""
+    listed = tuple(periods) if isinstance(periods, list | tuple) else ()
+    if not listed or not all(type(p) is int and p >= 1 for p in listed):
+        raise ValueError(f"{where} must be whole numbers >= 1, one per stage from the customers on; got {periods!r}")
+    return listed
+
+
+def check_numbers(owner: str, params: Any, numbers: Mapping[str, Any]) -> None:
+    """Raises ``ValueError`` for a name that the class ``params`` does not have, and for a demand that is not that of
+    one item."""
+    names = [field.name for field in dataclasses.fields(params)]
+    if unknown := sorted(set(numbers) - set(names)):
+        raise ValueError(f"{owner} has no parameter {unknown[0]!r}; it has {', '.join(names)}")
+    demand = numbers["demand"]
+    if not isinstance(demand, Demand) or demand.shape != ():
+        got = getattr(demand, "shape", type(demand).__name__)
+        raise ValueError(f"{owner}.demand must be a demand process of shape (), got {got}")
+
+
+def per_stage(where: str, value: Any, cells: tuple[int, ...]) -> np.ndarray:
+    """``value`` as an array of the shape of ``cells``; a scalar stands for all of them."""
+    if np.shape(value) not in ((), cells):
+        raise ValueError(f"{where} must have shape {cells} or (), got shape {np.shape(value)}")
+    return np.broadcast_to(np.asarray(value), cells)
+
+
+def filled(periods: np.ndarray, quantity: Array) -> Array:
+    """A pipeline [max periods, N] that brings ``quantity`` [N] in each of the next ``periods`` [N]."""
+    slots = np.arange(np.max(periods))[:, None] < periods
+    return jnp.where(slots, quantity[None], 0.0)
