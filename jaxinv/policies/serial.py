@@ -10,9 +10,9 @@ from jaxinv.policies import clark_scarf
 
 
 @struct.dataclass(kw_only=True)
-class EchelonBaseStock(struct.Typed):
-    """Every stage orders what its echelon inventory position is short of ``level``. Optimal for ``Serial`` (Clark and
-    Scarf 1960, Management Science 6(4)). Orders are as fractional as demand and levels are."""
+class SerialBaseStock(struct.Typed):
+    """Echelon base-stock: every stage orders what its echelon inventory position is short of ``level``. Optimal for
+    ``Serial`` (Clark and Scarf 1960, Management Science 6(4)). Orders are as fractional as demand and levels are."""
 
     level: Array = struct.leaf()  # [N] echelon order-up-to levels
 
