@@ -96,6 +96,13 @@ class Problem:
         state = self.env.init_state(jnp.zeros(self.env.num_initial_uniforms(self.params)), self.params)
         return int(self.model.state_to_index(state, self.params))
 
+    def lower_bound(self) -> float:
+        """Of a centre without stock whose stores have the same costs and lead time."""
+        covariance = policies.demand_covariance(self.params.demand)
+        lead_times = self.env.warehouse_lead_time, self.env.store_lead_time
+        costs = float(self.params.holding_cost[1]), float(self.params.stockout_cost[0])
+        return float(policies.cross_docking_bound(covariance, *lead_times, *costs)[1])
+
     # -- policies -------------------------------------------------------------------------------------------------
     def cost(self, policy: Any) -> tuple[float, float | None]:
         """Cost of a policy and, where it is simulated, its standard error."""
@@ -169,6 +176,8 @@ class Problem:
         if figure.quantity == "optimum":
             computed = self.optimum()
             note = note or ("" if computed is not None else "too large to be solved exactly")
+        elif figure.quantity == "lower bound":
+            computed = self.lower_bound()
         elif not hasattr(policies, figure.quantity):
             computed, note = None, note or "published result of a learner"
         elif figure.quantity == "Myopic2" and len(lead_time_demand(self.params.demand, 1)) > _LARGEST_MYOPIC:
@@ -180,12 +189,12 @@ class Problem:
             elif figure.quantity in grids:
                 grid, fixed = grids[figure.quantity]
                 policy = self.tuned(kind, grid, fixed)
-                parameters = {name: round(float(getattr(policy, name)), 4) for name in grid}
+                parameters = {name: np.round(np.asarray(getattr(policy, name), np.float64), 4) for name in grid}
                 note = note or "tuned by simulation"
             else:
                 policy = kind.of(self.env, self.params)
             computed, error = self.cost(policy)
-        of = ", ".join(f"{name}={value:g}" for name, value in parameters.items())
+        of = ", ".join(f"{name}={' '.join(f'{x:g}' for x in np.ravel(value))}" for name, value in parameters.items())
         quantity = f"{figure.quantity}({of})" if of else figure.quantity
         seconds = time.perf_counter() - begin
         return self._compared(quantity, figure.published, figure.printed, computed, figure.error, error, seconds, note)
@@ -201,6 +210,8 @@ class Problem:
 
 def heuristic_grids(env: Any, params: Any) -> dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]]:
     """Policies that fit a problem, by name: the grid their parameters are searched on, and what is fixed of them."""
+    if type(env).__name__ == "Distribution" and not env.cross_docking:
+        return _distribution_grids(env, params)
     if type(env).__name__ != "SingleItem":
         return {}
     position = math.ceil(2.0 * float(params.demand.mean()) * (env.lead_time + 1) + 10)
@@ -217,3 +228,17 @@ def heuristic_grids(env: Any, params: Any) -> dict[str, tuple[dict[str, np.ndarr
             grids["ProjectedInventory"] = {"level": np.arange(0.0, 4 * mean, 0.25)}, {"demand": table}
             grids["Myopic1"] = grids["Myopic2"] = None
     return {name: grid for name, grid in grids.items() if grid is not None}
+
+
+def _distribution_grids(env: Any, params: Any) -> dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]]:
+    """Echelon levels around the newsvendor's; the levels of all stores with the same number of standard deviations."""
+    start = policies.BalancedBaseStock.of(env, params)
+    echelon = float(start.warehouse_level) * np.linspace(0.7, 1.3, 31)
+    stores = np.asarray(start.mean) + np.linspace(-1.0, 3.0, 17)[:, None] * np.asarray(start.deviation)
+    exact = {"warehouse_level": echelon, "store_level": stores}
+    whole = {"warehouse_level": np.unique(np.round(echelon)), "store_level": np.unique(np.round(stores), axis=0)}
+    return {
+        "EchelonBaseStock": (whole, {}),
+        "ProportionalEchelonBaseStock": (whole, {}),
+        "BalancedBaseStock": (exact, {"mean": start.mean, "deviation": start.deviation}),
+    }

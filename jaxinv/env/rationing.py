@@ -1,4 +1,4 @@
-"""Who gets what when stores order more than the warehouse of ``Distribution`` has: rules, and a wrapper that applies one.
+"""Who gets what when stores order more than the warehouse of ``Distribution`` has: rules, and a wrapper for them.
 
 A rule is a projection of the action, not a part of the model: a policy may use any, and the transition cuts what it is
 still too much for, in proportion.

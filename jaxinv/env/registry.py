@@ -10,6 +10,7 @@ from jaxinv.env.instances import find
 
 # Name -> "module:class", imported when made.
 _ENVIRONMENTS = {
+    "Distribution-v0": "jaxinv.env.distribution:Distribution",
     "DualSourcing-v0": "jaxinv.env.dual_sourcing:DualSourcing",
     "JointReplenishment-v0": "jaxinv.env.joint_replenishment:JointReplenishment",
     "MultiWarehouse-v0": "jaxinv.env.multi_warehouse:MultiWarehouse",

@@ -9,6 +9,14 @@ from jaxinv.policies.continuous import (
     ReorderPoint,
     ReorderQuantity,
 )
+from jaxinv.policies.distribution import (
+    BalancedBaseStock,
+    EchelonBaseStock,
+    InstallationBaseStock,
+    ProportionalEchelonBaseStock,
+    cross_docking_bound,
+    demand_covariance,
+)
 from jaxinv.policies.dual_sourcing import CappedDualIndex, DualIndex, SingleIndex, TailoredBaseSurge
 from jaxinv.policies.following import Following
 from jaxinv.policies.joint import CanOrder, ForecastBaseStock, JointQuantity, PeriodicReview
@@ -32,6 +40,7 @@ HEURISTICS = {
 
 __all__ = [
     "HEURISTICS",
+    "BalancedBaseStock",
     "BaseStock",
     "BaseStockEW",
     "CanOrder",
@@ -41,10 +50,12 @@ __all__ = [
     "ConstantOrder",
     "DualIndex",
     "DynamicOrderUpTo",
+    "EchelonBaseStock",
     "Factor",
     "Following",
     "ForecastBaseStock",
     "Heuristic",
+    "InstallationBaseStock",
     "JointQuantity",
     "LowStockEW",
     "MinimumQuantity",
@@ -52,6 +63,7 @@ __all__ = [
     "Myopic2",
     "PeriodicReview",
     "ProjectedInventory",
+    "ProportionalEchelonBaseStock",
     "Rebalancing",
     "ReorderPoint",
     "ReorderQuantity",
@@ -60,4 +72,6 @@ __all__ = [
     "TablePolicy",
     "TailoredBaseSurge",
     "VectorBaseStock",
+    "cross_docking_bound",
+    "demand_covariance",
 ]

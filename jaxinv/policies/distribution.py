@@ -65,14 +65,16 @@ class ProportionalEchelonBaseStock(EchelonBaseStock):
 
 @struct.dataclass(kw_only=True)
 class InstallationBaseStock(EchelonBaseStock):
-    """The warehouse orders what its own position, less what it ships in this period, is short of its level, and all
-    stock that can be shipped is what is on hand before the order (Van Roy et al. 1997). Where all stores have the same
-    level, the smallest position of a store is made as large as possible."""
+    """The warehouse orders what its own position is short of its level, less what it ships in this period (Van Roy et
+    al. 1997, with one level for all stores, so that the smallest position is made as large as possible) or, unless
+    ``after_shipping``, as if it did not know of that yet. Stock that can be shipped is that before the order."""
+
+    after_shipping: bool = struct.static(True)
 
     def __call__(self, env: Any, state: Any, params: Any, key: Array) -> Array:
         wanted = jnp.maximum(self.store_level - env.inventory_position(state)[1:], 0.0)
         shipments = self.allocate(state.warehouse, wanted, env, state, params)
-        position = sum(state.orders, state.warehouse) - jnp.sum(shipments)
+        position = sum(state.orders, state.warehouse) - self.after_shipping * jnp.sum(shipments)
         order = jnp.maximum(jnp.round(self.warehouse_level - position), 0.0)
         return env.order_action(jnp.concatenate([order[None], shipments]))
 

@@ -4,6 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+# Quantities that no policy stands for.
+_NO_POLICY = ("optimum", "lower bound")
+
 # What a cost is: per period in the long run; discounted, from the initial state; over the environment's finite horizon;
 # or of 365 periods, discounted, after 100 from the initial state on.
 CRITERIA = ("average", "discounted", "finite", "year")
@@ -13,7 +16,7 @@ CRITERIA = ("average", "discounted", "finite", "year")
 class Figure:
     """A value of an instance: a cost under the instance's criterion, smaller is better."""
 
-    quantity: str  # "optimum", or a class of ``jaxinv.policies``
+    quantity: str  # "optimum", "lower bound", or a class of ``jaxinv.policies``
     value: float | None  # None where only ``gap`` is published
     digits: int = 0  # decimals of ``value`` that are known
     printed: int | None = None  # decimals that the source prints; None: the value is not published but recomputed
@@ -54,5 +57,5 @@ class Instance:
     @property
     def best_heuristic(self) -> Figure | None:
         """The cheapest heuristic that is published, where one is."""
-        heuristics = [figure for figure in self.figures if figure.quantity != "optimum" and figure.value is not None]
+        heuristics = [f for f in self.figures if f.quantity not in _NO_POLICY and f.value is not None]
         return min(heuristics, key=lambda figure: figure.value or 0.0, default=None)
