@@ -15,7 +15,7 @@ class ProblemConfig:
     file: Path | None = None
     """the same in a YAML or JSON file: a mapping of names to values, with env among them"""
     criterion: str = "average"
-    """what such an instance is judged by: average, discounted, finite (its horizon) or year (365 periods)"""
+    """what such an instance is judged by: average, discounted, finite (its horizon), year (365 periods) or episode"""
 
 
 def given_instance(config: ProblemConfig) -> Any:

@@ -15,8 +15,10 @@ from jaxinv.demand.lead_time import lead_time_demand
 from jaxinv.env import build
 from jaxinv.env.finite import FiniteModel
 from jaxinv.env.instances import Figure, Instance
+from jaxinv.env.serial import Serial
 from jaxinv.evaluate import evaluate, sample_paths
 from jaxinv.optimise.search import grid_search
+from jaxinv.policies.clark_scarf import serial_optimum
 
 _PERIODS = 365  # counted by the criterion "year", after a warm-up
 _WARMUP = 100
@@ -69,18 +71,26 @@ class Problem:
     # -- optimum --------------------------------------------------------------------------------------------------
     def optimum(self) -> float | None:
         """Optimal cost; None where the problem is too large."""
+        if isinstance(self.env, Serial) and self.instance.criterion == "average":
+            return serial_optimum(self.env, self.params)[1]
         if self.model is None or self._triples() > self.max_triples:
             return None
         criterion = self.instance.criterion
         if criterion == "average":
             return -float(solvers.relative_value_iteration(self.model, self.params).gain)
-        if criterion == "finite":
-            horizon = self.env.horizon
-            return -float(solvers.backward_induction(self.model, self.params, horizon).values[0, self._start()])
+        if criterion in ("finite", "episode"):
+            horizon, params = self._horizon()
+            return -float(solvers.backward_induction(self.model, params, horizon).values[0, self._start()])
         solution = solvers.value_iteration(self.model, self.params)
         if criterion == "discounted":
             return -float(solution.values[self._start()])
         return self._chain_cost(self.model, jnp.asarray(solution.actions))
+
+    def _horizon(self) -> tuple[int, Any]:
+        """Periods that a finite criterion counts, and the parameters with its discount."""
+        if self.instance.criterion == "finite":
+            return self.env.horizon, self.params
+        return int(self.params.max_steps_in_episode), self.params.replace(discount=jnp.float32(1.0))
 
     def _triples(self) -> float:
         model = self.model
@@ -128,13 +138,18 @@ class Problem:
             return -float(chain.gain())
         if criterion == "discounted":
             return -float(chain.values(float(self.params.discount))[0])
+        if criterion == "episode":
+            return -float(chain.total(int(self.params.max_steps_in_episode)))
         return -float(chain.total(_PERIODS, float(self.params.discount), _WARMUP))
 
     def _simulated(self, policy: Any) -> tuple[float, float]:
-        if self.instance.criterion != "average":
-            raise ValueError(f"{self.instance.name}: only average costs are simulated")
-        paths = sample_paths(self.env, self.params, jax.random.key(0), self.num_paths, 2000 + _WARMUP)
-        cost = np.asarray(evaluate(policy, self.env, self.params, paths, warmup=_WARMUP).cost).sum(-1).mean(1)
+        if self.instance.criterion not in ("average", "episode"):
+            raise ValueError(f"{self.instance.name}: only costs that are not discounted are simulated")
+        episode = self.instance.criterion == "episode"
+        length, warmup = (int(self.params.max_steps_in_episode), 0) if episode else (2000 + _WARMUP, _WARMUP)
+        paths = sample_paths(self.env, self.params, jax.random.key(0), self.num_paths, length)
+        cost = np.asarray(evaluate(policy, self.env, self.params, paths, warmup=warmup).cost).sum(-1)
+        cost = cost.sum(1) if episode else cost.mean(1)
         return float(cost.mean()), float(cost.std(ddof=1) / np.sqrt(len(cost)))
 
     def tuned(self, kind: Any, grid: dict[str, np.ndarray], fixed: dict[str, Any]) -> Any:

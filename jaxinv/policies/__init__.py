@@ -24,6 +24,7 @@ from jaxinv.policies.joint_replenishment import DynamicOrderUpTo, MinimumQuantit
 from jaxinv.policies.lost_sales import Myopic1, Myopic2, ProjectedInventory, VectorBaseStock
 from jaxinv.policies.perishable import BaseStockEW, LowStockEW
 from jaxinv.policies.rebalancing import Rebalancing
+from jaxinv.policies.serial import AnchorAndAdjust, SerialBaseStock
 from jaxinv.policies.sizing import Factor, Sizing
 from jaxinv.policies.table import TablePolicy
 
@@ -40,6 +41,7 @@ HEURISTICS = {
 
 __all__ = [
     "HEURISTICS",
+    "AnchorAndAdjust",
     "BalancedBaseStock",
     "BaseStock",
     "BaseStockEW",
@@ -67,6 +69,7 @@ __all__ = [
     "Rebalancing",
     "ReorderPoint",
     "ReorderQuantity",
+    "SerialBaseStock",
     "SingleIndex",
     "Sizing",
     "TablePolicy",

@@ -8,8 +8,8 @@ from typing import Any
 _NO_POLICY = ("optimum", "lower bound")
 
 # What a cost is: per period in the long run; discounted, from the initial state; over the environment's finite horizon;
-# or of 365 periods, discounted, after 100 from the initial state on.
-CRITERIA = ("average", "discounted", "finite", "year")
+# of 365 periods, discounted, after 100 from the initial state on; or of an episode, not discounted.
+CRITERIA = ("average", "discounted", "finite", "year", "episode")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Figure:
     value: float | None  # None where only ``gap`` is published
     digits: int = 0  # decimals of ``value`` that are known
     printed: int | None = None  # decimals that the source prints; None: the value is not published but recomputed
-    parameters: Mapping[str, float] = dataclasses.field(default_factory=dict)  # of the policy; none: its best ones
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of the policy; none: its best ones
     simulated: float | None = None  # the printed value, where it was simulated and is not ``value`` rounded
     error: float = 0.0  # standard error of the printed value, where it was simulated
     gap: float | None = None  # published percentage above the optimum, to two decimals
