@@ -10,12 +10,14 @@ from jaxinv.env.instances import find
 
 # Name -> "module:class", imported when made.
 _ENVIRONMENTS = {
+    "BeerGame-v0": "jaxinv.env.beer_game:BeerGame",
     "Distribution-v0": "jaxinv.env.distribution:Distribution",
     "DualSourcing-v0": "jaxinv.env.dual_sourcing:DualSourcing",
     "JointReplenishment-v0": "jaxinv.env.joint_replenishment:JointReplenishment",
     "MultiWarehouse-v0": "jaxinv.env.multi_warehouse:MultiWarehouse",
     "Perishable-v0": "jaxinv.env.perishable:Perishable",
     "PerishablePair-v0": "jaxinv.env.perishable_pair:PerishablePair",
+    "Serial-v0": "jaxinv.env.serial:Serial",
     "SingleItem-v0": "jaxinv.env.single_item:SingleItem",
 }
 
