@@ -13,12 +13,14 @@ _ENVIRONMENTS = {
     "BeerGame-v0": "jaxinv.env.beer_game:BeerGame",
     "Distribution-v0": "jaxinv.env.distribution:Distribution",
     "DualSourcing-v0": "jaxinv.env.dual_sourcing:DualSourcing",
+    "Ecommerce-v0": "jaxinv.env.ecommerce:Ecommerce",
     "JointReplenishment-v0": "jaxinv.env.joint_replenishment:JointReplenishment",
     "MultiWarehouse-v0": "jaxinv.env.multi_warehouse:MultiWarehouse",
     "Perishable-v0": "jaxinv.env.perishable:Perishable",
     "PerishablePair-v0": "jaxinv.env.perishable_pair:PerishablePair",
     "Serial-v0": "jaxinv.env.serial:Serial",
     "SingleItem-v0": "jaxinv.env.single_item:SingleItem",
+    "SupplyNetwork-v0": "jaxinv.env.supply_network:SupplyNetwork",
 }
 
 

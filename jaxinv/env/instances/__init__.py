@@ -1,9 +1,20 @@
 """Published instances: parameters, source and values, each in one place."""
 
-from jaxinv.env.instances import distribution, dual_sourcing, joint_replenishment, perishable, serial, single_item
+from jaxinv.env.instances import (
+    distribution,
+    dual_sourcing,
+    ecommerce,
+    joint_replenishment,
+    perishable,
+    serial,
+    single_item,
+    supply_network,
+)
 from jaxinv.env.instances.instance import CRITERIA, Figure, Instance
 
-_FAMILIES = (single_item, dual_sourcing, perishable, joint_replenishment, distribution, serial)
+_FAMILIES = (
+    single_item, dual_sourcing, perishable, joint_replenishment, distribution, serial, ecommerce, supply_network,
+)  # fmt: skip
 _INSTANCES = {(i.env, i.name): i for family in _FAMILIES for i in family.INSTANCES}
 
 __all__ = ["CRITERIA", "Figure", "Instance", "find", "instances"]

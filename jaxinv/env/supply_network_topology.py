@@ -1,0 +1,210 @@
+"""The static structure of ``SupplyNetwork``: who supplies whom, how long that takes, and which stocks there are."""
+
+import dataclasses
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Arc:
+    """A lane from a supplier to a customer inside the network."""
+
+    supplier: str
+    customer: str
+    lead_time: int = 1  # periods
+    component: str = ""  # what it brings, where the customer assembles several components
+
+    @property
+    def name(self) -> str:
+        return f"{self.supplier}->{self.customer}" + (f":{self.component}" if self.component else "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Topology:
+    """An acyclic network. Whatever is given per node, arc, stock or market is in the order of these tuples.
+
+    A node makes its one output from what it stocks: distributors and retailers pass on what they receive, factories
+    turn it into something else. What arrives on all arcs into a node goes into one stock, unless the arcs name
+    components: then there is a stock of each, and a unit of output takes some of all of them.
+    """
+
+    nodes: tuple[str, ...]  # of the network, whose costs are counted
+    sources: tuple[str, ...]  # outside suppliers
+    arcs: tuple[Arc, ...]
+    markets: tuple[tuple[str, str], ...]  # (node, market) whose customers it serves
+    plants: tuple[str, ...] = ()  # those of ``nodes`` that need no supply: their raw material is not modelled
+
+    def __post_init__(self):
+        names = (*self.nodes, *self.sources)
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"Topology: there are two nodes {name!r}")
+        ends = [(arc.name, end) for arc in self.arcs for end in (arc.supplier, arc.customer)]
+        for what, end in [*ends, *((f"market {market!r}", node) for node, market in self.markets)]:
+            if end not in names:
+                raise ValueError(f"Topology: {what} names {end!r}, which is no node; there are {', '.join(names)}")
+        for what, listed in (("arc", self.arc_names), ("market", self.market_names)):
+            for name in listed:
+                if listed.count(name) > 1:
+                    raise ValueError(f"Topology: there are two {what}s {name}")
+        for arc in self.arcs:
+            if isinstance(arc.lead_time, bool) or not isinstance(arc.lead_time, int) or arc.lead_time < 0:
+                raise ValueError(
+                    f"Topology: the lead time of {arc.name} must be a whole number >= 0, got {arc.lead_time!r}"
+                )
+            if arc.customer in self.sources:
+                raise ValueError(f"Topology: {arc.name} supplies a source, which lies outside the network")
+        for what in ("arcs", "markets"):
+            if not getattr(self, what):
+                raise ValueError(f"Topology.{what} must not be empty")
+        for node, market in self.markets:
+            if node in self.sources:
+                raise ValueError(
+                    f"Topology: market {market!r} must be served by a node of the network, not by {node!r}"
+                )
+        self._check_nodes()
+
+    def _check_nodes(self) -> None:
+        customers, suppliers = {arc.customer for arc in self.arcs}, {arc.supplier for arc in self.arcs}
+        serving = suppliers | {node for node, _ in self.markets}
+        for name in self.plants:
+            if name not in self.nodes or name in customers:
+                raise ValueError(f"Topology: plant {name!r} must be a node without suppliers")
+        for name in self.nodes:
+            if name not in customers and name not in self.plants:
+                raise ValueError(f"Topology: node {name!r} has no supplier; add an arc into it, or make it a plant")
+            components = [arc.component for arc in self.arcs if arc.customer == name]
+            if "" in components and any(components):
+                raise ValueError(f"Topology: all arcs into {name!r} must name a component, or none; got {components}")
+        for name in (*self.nodes, *self.sources):
+            if name not in serving:
+                raise ValueError(f"Topology: node {name!r} supplies nobody")
+        left = dict.fromkeys(self.nodes)
+        while True:
+            first = [name for name in left if not any(a.customer == name and a.supplier in left for a in self.arcs)]
+            if not first:
+                break
+            for name in first:
+                del left[name]
+        if left:
+            raise ValueError(f"Topology: there is a cycle among {', '.join(left)}")
+
+    # -- names and numbers ----------------------------------------------------------------------------------------
+    @property
+    def arc_names(self) -> tuple[str, ...]:
+        return tuple(arc.name for arc in self.arcs)
+
+    @property
+    def market_names(self) -> tuple[str, ...]:
+        return tuple(f"{node}->{market}" for node, market in self.markets)
+
+    @property
+    def suppliers(self) -> tuple[str, ...]:
+        """Nodes, then sources: all that ship."""
+        return self.nodes + self.sources
+
+    @cached_property
+    def stocks(self) -> tuple[tuple[str, str], ...]:
+        """(node, component) of every stock; the component is "" where the node has only one."""
+        into = [(node, arc.component) for node in self.nodes for arc in self.arcs if arc.customer == node]
+        return tuple(dict.fromkeys(into))
+
+    @property
+    def stock_names(self) -> tuple[str, ...]:
+        return tuple(f"{node}:{component}" if component else node for node, component in self.stocks)
+
+    @cached_property
+    def supplier_of(self) -> tuple[int, ...]:
+        """Of every arc, the position among ``suppliers``."""
+        return tuple(self.suppliers.index(arc.supplier) for arc in self.arcs)
+
+    @cached_property
+    def customer_of(self) -> tuple[int, ...]:
+        """Of every arc, the position among ``nodes``."""
+        return tuple(self.nodes.index(arc.customer) for arc in self.arcs)
+
+    @cached_property
+    def stock_of(self) -> tuple[int, ...]:
+        """Of every arc, the position among ``stocks`` of the one it replenishes."""
+        return tuple(self.stocks.index((arc.customer, arc.component)) for arc in self.arcs)
+
+    @cached_property
+    def node_of(self) -> tuple[int, ...]:
+        """Of every stock, the position among ``nodes``."""
+        return tuple(self.nodes.index(node) for node, _ in self.stocks)
+
+    @cached_property
+    def server_of(self) -> tuple[int, ...]:
+        """Of every market, the position among ``nodes`` of the one that serves it."""
+        return tuple(self.nodes.index(node) for node, _ in self.markets)
+
+    @cached_property
+    def lead_times(self) -> tuple[int, ...]:
+        return tuple(arc.lead_time for arc in self.arcs)
+
+    @cached_property
+    def downstream_first(self) -> tuple[int, ...]:
+        """Positions of the nodes, each after all those it supplies."""
+        done: list[int] = []
+        while len(done) < len(self.nodes):
+            for j in range(len(self.nodes)):
+                supplied = {c for s, c in zip(self.supplier_of, self.customer_of, strict=True) if s == j}
+                if j not in done and supplied <= set(done):
+                    done.append(j)
+        return tuple(done)
+
+    def flows(self, demand: np.ndarray, usage: np.ndarray, share: np.ndarray | None = None) -> np.ndarray:
+        """Units [E, K] per period that pass the arcs when markets demand ``demand`` [M, K] and a unit of output takes
+        ``usage`` [P, K] of each stock. The arcs into a stock carry the parts ``share`` [E, K] of what it needs; equal
+        ones, unless given."""
+        if share is None:
+            share = np.array([[1.0 / self.stock_of.count(p)] for p in self.stock_of])
+        output = np.zeros((len(self.suppliers), demand.shape[1]))
+        np.add.at(output, list(self.server_of), demand)
+        flow = np.zeros((len(self.arcs), demand.shape[1]))
+        for j in self.downstream_first:
+            for e, p in enumerate(self.stock_of):
+                if self.customer_of[e] == j:
+                    flow[e] = share[e] * usage[p] * output[j]
+                    output[self.supplier_of[e]] += flow[e]
+        return flow
+
+
+# -- common shapes ----------------------------------------------------------------------------------------------------
+def serial(lead_times: Sequence[int]) -> Topology:
+    """A chain: ``source`` supplies the last of ``node1``, ``node2``, ...; ``node1`` serves ``market``. Lead times into
+    ``node1``, ``node2``, ..."""
+    names = [f"node{i + 1}" for i in range(len(lead_times))]
+    arcs = [Arc(s, c, lead) for s, c, lead in zip([*names[1:], "source"], names, lead_times, strict=True)]
+    return Topology(tuple(names), ("source",), tuple(arcs), ((names[0], "market"),))
+
+
+def divergent(lead_time: int, retailer_lead_times: Sequence[int]) -> Topology:
+    """``source`` supplies ``warehouse``, which supplies ``retailer1``, ``retailer2``, ... with a market each."""
+    retailers = [f"retailer{i + 1}" for i in range(len(retailer_lead_times))]
+    arcs = [Arc("warehouse", name, lead) for name, lead in zip(retailers, retailer_lead_times, strict=True)]
+    markets = tuple((name, f"market{i + 1}") for i, name in enumerate(retailers))
+    return Topology((*retailers, "warehouse"), ("source",), (*arcs, Arc("source", "warehouse", lead_time)), markets)
+
+
+def assembly(lead_time: int, component_lead_times: Sequence[int]) -> Topology:
+    """``supplier1``, ``supplier2``, ... send ``component1``, ``component2``, ... to ``assembly``, which supplies
+    ``retailer``. How many of each a unit takes is a number: ``Params.components``."""
+    suppliers = [f"supplier{i + 1}" for i in range(len(component_lead_times))]
+    arcs = [
+        Arc(name, "assembly", lead, f"component{i + 1}")
+        for i, (name, lead) in enumerate(zip(suppliers, component_lead_times, strict=True))
+    ]
+    arcs = (Arc("assembly", "retailer", lead_time), *arcs)
+    return Topology(("retailer", "assembly"), tuple(suppliers), arcs, (("retailer", "market"),))
+
+
+def diamond(lead_times: Sequence[int], factory_lead_times: Sequence[int]) -> Topology:
+    """``source`` supplies ``factory1``, ``factory2``, ..., which all supply ``retailer``: lead times to the retailer,
+    and to the factories."""
+    factories = [f"factory{i + 1}" for i in range(len(lead_times))]
+    down = [Arc(name, "retailer", lead) for name, lead in zip(factories, lead_times, strict=True)]
+    up = [Arc("source", name, lead) for name, lead in zip(factories, factory_lead_times, strict=True)]
+    return Topology(("retailer", *factories), ("source",), (*down, *up), (("retailer", "market"),))
