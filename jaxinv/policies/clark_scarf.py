@@ -43,7 +43,7 @@ def clark_scarf(demand: Any, lead_times: Sequence[int], holding_cost: Any, stock
 
 def level_cost(levels: Any, demand: Any, lead_times: Sequence[int], holding_cost: Any, stockout_cost: float) -> float:
     """Average cost per period of any echelon base-stock ``levels`` [N], which are rounded to the lattice."""
-    return _recursion(demand, lead_times, holding_cost, stockout_cost, np.asarray(levels, np.float64))[1]
+    return _recursion(demand, lead_times, holding_cost, stockout_cost, levels)[1]
 
 
 def newsvendor_levels(demand: Any, lead_times: Sequence[int], holding_cost: Any, stockout_cost: float) -> np.ndarray:
@@ -82,21 +82,24 @@ def _recursion(demand: Any, lead_times: Sequence[int], holding_cost: Any, stocko
     echelon, step = _echelon(holding_cost, lead_times), _step(demand)
     if not stockout_cost > 0.0:
         raise ValueError(f"stockout_cost must be > 0, got {stockout_cost}")
+    given = None if levels is None else np.round(np.asarray(levels, np.float64) / step).astype(int)
     # ``cost`` is C_j(y) from y = ``low`` steps on; below the table it falls by ``slope`` per unit.
     low, cost, slope, chosen = 0, np.zeros(1), stockout_cost + echelon.sum(), [0]
     for stage, (lead_time, holding) in enumerate(zip(lead_times, echelon, strict=True)):
         law = _law(demand, lead_time, step)
         width = len(law.probabilities) - 1
-        # Positions y between the least and the largest demand so far; x = y - D_j goes down by another ``width``.
-        x = step * np.arange(low - width, low + len(cost) + width)
+        # Positions y from the least to the largest demand so far, or as far as levels go; x = y - D_j goes down by
+        # another ``width``.
+        count = len(cost) + width if given is None else max(len(cost) + width, np.max(given) - low - law.first + 1)
+        x = step * np.arange(low - width, low + count)
         below = cost[0] + slope * step * np.arange(width, 0, -1)
-        kept = cost[np.minimum(np.arange(len(cost) + width), chosen[-1] - low)]  # constant from the level on
+        kept = cost[np.minimum(np.arange(count), chosen[-1] - low)]  # constant from the level on
         cost = np.convolve(holding * x + np.concatenate([below, kept]), law.probabilities, "valid")
         low += law.first
         slope -= holding
-        chosen.append(low + int(np.argmin(cost)) if levels is None else int(np.round(levels[stage] / step)))
-        if not low <= chosen[-1] < low + len(cost):
-            raise ValueError(f"level {step * chosen[-1]:g} of stage {stage} is below or above all that can be demanded")
+        chosen.append(low + int(np.argmin(cost)) if given is None else given[stage])
+        if chosen[-1] < low:
+            raise ValueError(f"level {step * chosen[-1]:g} of stage {stage} is less than what is always demanded")
     return step * np.array(chosen[1:]), float(cost[chosen[-1] - low])
 
 
