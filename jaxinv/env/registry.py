@@ -15,6 +15,7 @@ _ENVIRONMENTS = {
     "DualSourcing-v0": "jaxinv.env.dual_sourcing:DualSourcing",
     "Ecommerce-v0": "jaxinv.env.ecommerce:Ecommerce",
     "JointReplenishment-v0": "jaxinv.env.joint_replenishment:JointReplenishment",
+    "MultiSku-v0": "jaxinv.env.multi_sku:MultiSku",
     "MultiWarehouse-v0": "jaxinv.env.multi_warehouse:MultiWarehouse",
     "Perishable-v0": "jaxinv.env.perishable:Perishable",
     "PerishablePair-v0": "jaxinv.env.perishable_pair:PerishablePair",

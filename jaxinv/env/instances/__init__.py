@@ -5,6 +5,7 @@ from jaxinv.env.instances import (
     dual_sourcing,
     ecommerce,
     joint_replenishment,
+    multi_sku,
     perishable,
     serial,
     single_item,
@@ -14,6 +15,7 @@ from jaxinv.env.instances.instance import CRITERIA, Figure, Instance
 
 _FAMILIES = (
     single_item, dual_sourcing, perishable, joint_replenishment, distribution, serial, ecommerce, supply_network,
+    multi_sku,
 )  # fmt: skip
 _INSTANCES = {(i.env, i.name): i for family in _FAMILIES for i in family.INSTANCES}
 

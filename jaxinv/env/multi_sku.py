@@ -1,0 +1,343 @@
+"""Many SKUs in a chain of warehouses whose storage they share: ``MultiSku-v0``."""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxinv import struct
+from jaxinv.demand import Demand, Poisson
+from jaxinv.env import core, dynamics, spaces
+from jaxinv.env.dynamics import UNLIMITED
+
+# Parameters and their shapes, E echelons by K SKUs: what ``make_params`` broadcasts to.
+_SHAPES = {
+    "price": "EK", "unit_cost": "EK", "fixed_order_cost": "EK", "holding_cost": "EK", "stockout_cost": "EK",
+    "backlog_share": "EK", "overflow_cost": "EK", "initial_stock": "EK", "volume": "K", "storage_capacity": "E",
+    "batch_size": "K", "minimum_order": "K", "demand_scale": "K",
+}  # fmt: skip
+
+
+@struct.dataclass(kw_only=True)
+class Params(core.EnvParams):
+    """Numbers of the problem, E echelons by K SKUs, echelon 0 nearest the customers. Money per unit and period unless
+    said otherwise. The customer of a warehouse is the warehouse below it, that of warehouse 0 the public."""
+
+    demand: Demand  # a process of shape (K,): what the public wants
+    price: Array = struct.leaf(low=0.0)  # [E, K] per unit sold to the customer
+    unit_cost: Array = struct.leaf(low=0.0)  # [E, K] per unit that the supplier sends
+    fixed_order_cost: Array = struct.leaf(low=0.0)  # [E, K] per order
+    holding_cost: Array = struct.leaf(low=0.0)  # [E, K] on stock at the end of the period
+    stockout_cost: Array = struct.leaf(low=0.0)  # [E, K] on units lost, and on the backlog at the end of the period
+    backlog_share: Array = struct.leaf(low=0.0, high=1.0)  # [E, K] part of newly unmet demand that waits
+    overflow_cost: Array = struct.leaf()  # [E, K] per unit refused, whose unit cost is paid; negative: a refund
+    volume: Array = struct.leaf(low=0.0)  # [K] storage volume of a unit
+    storage_capacity: Array = struct.leaf(low=0.0)  # [E] volume
+    lead_time: Array = struct.leaf(dtype=jnp.int32, low=1)  # [T, E, K] periods, 1..L, of an order placed on each date
+    lead_time_start_day: Array = struct.leaf(0, dtype=jnp.int32)  # [] calendar day of row 0; the ends are continued
+    initial_stock: Array = struct.leaf(low=0.0)  # [E, K] units on hand at reset
+    batch_size: Array = struct.leaf(above=0.0)  # [K] units; met by action wrappers, not by the transition
+    minimum_order: Array = struct.leaf(low=0.0)  # [K] units; likewise
+    demand_scale: Array = struct.leaf(above=0.0)  # [K] units: typical demand, in which observations are measured
+    recent_periods: Array = struct.leaf(14.0, low=1.0)  # [] length of the moving demand statistics
+
+
+@struct.dataclass(kw_only=True)
+class ExoState:
+    demand: Any  # DemandState
+    mean: Array  # [K] moving mean of demand
+    variance: Array  # [K] moving mean of the squared difference between demand and the mean before it
+
+
+@struct.dataclass(kw_only=True)
+class State(core.EnvState):
+    on_hand: Array  # [E, K]
+    pipeline: Array  # [L - 1, E, K] sent by the supplier; entry l arrives at the start of the (l+1)-th period from now
+    backlog: Array  # [E, K] units for which the customer waits
+
+
+@struct.dataclass(kw_only=True)
+class Exogenous(core.Exogenous):
+    demand: Array  # [K]
+
+
+@struct.dataclass(kw_only=True)
+class Ledger(core.Ledger):
+    """[E, K], a row per agent, but of the public's demand [K]."""
+
+    GAINS: ClassVar = ("revenue",)
+    COSTS: ClassVar = ("purchase", "fixed_order", "holding", "stockout", "overflow")
+    UNITS: ClassVar = (
+        "demanded", "lost", "backlogged", "ordered", "shipped", "received", "written_off", "on_hand",
+    )  # fmt: skip
+
+    revenue: Array
+    purchase: Array
+    fixed_order: Array
+    holding: Array
+    stockout: Array
+    overflow: Array
+    demanded: Array  # [K] by the public
+    lost: Array  # [K] of the public's demand
+    backlogged: Array  # [K] of the public's demand, that began to wait in this period
+    ordered: Array
+    shipped: Array  # to the customer, waiting orders included
+    received: Array  # put into stock
+    written_off: Array  # refused for want of space
+    on_hand: Array  # at the end of the period, which holding is charged on
+
+    def agent_reward(self) -> Array:
+        """Gains less costs of every SKU in every warehouse [E, K]."""
+        return self.revenue - sum(getattr(self, name) for name in self.COSTS)
+
+    def reward(self) -> Array:
+        # One sum over all cells: a sum per cause takes half as long again for the whole transition.
+        return jnp.sum(self.agent_reward())
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiSku(core.Environment):
+    """K SKUs pass a chain of E warehouses, supplier -> E - 1 -> ... -> 0 -> customers, each of which stores all of
+    them; a SKU in a warehouse is an agent (the setting of Yang et al. 2023, *A Versatile Multi-Agent Reinforcement
+    Learning Benchmark for Inventory Management*, arXiv:2306.07542).
+
+    Order of events. A state is seen at the moment of decision, event 2, so a call of ``transition`` runs events 2
+    to 4 of a period and event 1 of the next.
+
+    1. What is due now arrives. If it needs more volume than the space left in a warehouse, all SKUs are accepted in the
+       same proportion. The rest is refused and gone: ``overflow`` is charged on it.
+    2. Decision: orders in units, [E, K]. ``fixed_order`` is charged on every one above 0.
+    3. Demand: of the public at warehouse 0, and at every other one the orders of the warehouse below it. All warehouses
+       serve at once what their stock allows, customers who wait first. What they cannot serve is lost but for the
+       ``backlog_share``, which waits. The outside supplier always delivers. What is sent with lead time l, which the
+       table tells for each date, is in stock for the demand of the l-th period after this one, l >= 1; orders cross
+       where the later one takes less time. ``purchase`` is charged on what the supplier sends.
+    4. ``holding`` is charged on stock on hand, ``stockout`` on units lost now and on all that wait, and ``revenue`` on
+       units sold to the customer. Time advances.
+
+    So an order that waits with the supplier takes its lead time from the moment it is served. A warehouse's price is
+    meant to be the unit cost of the one below it.
+
+    Observation [E, K, F], per agent, units in ``demand_scale``; L is the longest lead time:
+
+    ==================  =====  ==================================================================================
+    feature             count  meaning
+    ==================  =====  ==================================================================================
+    on hand             1      stock at the moment of decision
+    backlog             1      units for which the customer waits
+    pipeline            L - 1  under way, by periods to arrival
+    awaited             1      units that wait with the supplier
+    recent mean         1      moving mean of the public's demand
+    recent deviation    1      moving root mean square error of that mean
+    lead time           1      of what is sent now, over L
+    storage             1      part of the warehouse's storage that is full
+    cost ratio          1      penalty / (penalty + holding), penalty including the margin of what is lost
+    fixed cost          1      log(1 + ratio) of the fixed cost to that of holding a period's demand
+    echelon             1      warehouses between this one and the public, over E
+    size                1      log of ``demand_scale``
+    forecast            L + 1  with ``calendar``: demand expected in the coming and the L next periods
+    weekday             7      with ``calendar``: one-hot day of the coming period, Monday first
+    ==================  =====  ==================================================================================
+    """
+
+    num_skus: int = 100  # K
+    num_echelons: int = 1  # E
+    max_lead_time: int = 4  # L
+    echelon_positions: bool = False  # whether policies see, and order-up-to levels are of, echelon positions
+    calendar: bool = False  # whether the observation tells the calendar, for demand that has one
+
+    def __post_init__(self):
+        for name in ("num_skus", "num_echelons", "max_lead_time"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"MultiSku.{name} must be a whole number >= 1, got {value!r}")
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        return self.num_echelons, self.num_skus
+
+    # -- parameters -----------------------------------------------------------------------------------------------
+    def default_params(self) -> Params:
+        """Lost sales, Poisson demand of 5, holding cost 1 and stock-out cost 9 at warehouse 0, 0.5 and 0 above it, and
+        room for twice the initial stock, which covers lead time and a period."""
+        return self.make_params()
+
+    def make_params(self, *, lead_time: Any = None, **numbers: Any) -> Params:
+        """Parameters with defaults for what is not given. Scalars and smaller arrays are broadcast to the shapes in
+        :class:`Params`: [E, 1] gives a number to every warehouse. ``lead_time`` is [E, K], or smaller, where it is the
+        same on all dates; a table [T, E, K] begins on the day that a replay of demand begins on.
+
+        Raises ``ValueError`` for a name or a value that does not fit.
+        """
+        known = [field.name for field in dataclasses.fields(Params)]
+        if unknown := sorted(set(numbers) - set(known)):
+            raise ValueError(f"MultiSku has no parameter {unknown[0]!r}; it has {', '.join(sorted(known))}")
+        demand = numbers.pop("demand", None)
+        demand = Poisson(np.full(self.num_skus, 5.0)) if demand is None else demand  # type: ignore[arg-type]
+        if not isinstance(demand, Demand) or demand.shape != (self.num_skus,):
+            got = getattr(demand, "shape", type(demand).__name__)
+            raise ValueError(f"MultiSku.demand must be a demand process of shape ({self.num_skus},), got {got}")
+
+        lead_time = np.asarray(self.max_lead_time if lead_time is None else lead_time)
+        rows = lead_time.shape[0] if lead_time.ndim == 3 else 1
+        lead_time = _broadcast("lead_time", lead_time, (rows, *self.cells))
+        if lead_time.max() > self.max_lead_time:
+            raise ValueError(
+                f"MultiSku.lead_time must be <= max_lead_time = {self.max_lead_time}, got {lead_time.max()}"
+            )
+        mean = np.asarray(demand.mean())
+        stock = numbers.get("initial_stock", np.ceil(mean * (lead_time.mean(0) + 1.0)))
+        stock = _broadcast("initial_stock", stock, self.cells)
+        volume = _broadcast("volume", numbers.get("volume", 1.0), (self.num_skus,))
+        first = (np.arange(self.num_echelons) == 0)[:, None]
+        defaults = {
+            "price": 0.0, "unit_cost": 0.0, "fixed_order_cost": 0.0, "holding_cost": np.where(first, 1.0, 0.5),
+            "stockout_cost": np.where(first, 9.0, 0.0), "backlog_share": 0.0, "overflow_cost": 0.0,
+            "storage_capacity": np.minimum(2.0 * np.maximum(stock @ volume, mean @ volume), UNLIMITED),
+            "batch_size": 1.0, "minimum_order": 0.0, "demand_scale": np.maximum(mean, 0.1),
+        }  # fmt: skip
+        sizes = {"E": self.num_echelons, "K": self.num_skus}
+        given = {**defaults, **numbers, "initial_stock": stock, "volume": volume}
+        shaped = {n: _broadcast(n, given[n], tuple(sizes[axis] for axis in axes)) for n, axes in _SHAPES.items()}
+        start = {"lead_time_start_day": getattr(demand, "start_day", 0)}
+        return Params(demand=demand, lead_time=lead_time, **{**start, **numbers, **shaped})  # type: ignore[arg-type]
+
+    # -- exogenous information ------------------------------------------------------------------------------------
+    def num_uniforms(self, params: Params) -> int:
+        return params.demand.num_uniforms
+
+    def num_initial_uniforms(self, params: Params) -> int:
+        return params.demand.num_initial_uniforms
+
+    def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
+        exo: ExoState = state.exo
+        demand, following = params.demand.draw(u, exo.demand)
+        weight, error = 1.0 / params.recent_periods, demand - exo.mean
+        mean = exo.mean + weight * error
+        variance = exo.variance + weight * (error**2 - exo.variance)
+        return Exogenous(demand=demand, next=ExoState(demand=following, mean=mean, variance=variance))
+
+    # -- the transition -------------------------------------------------------------------------------------------
+    def init_state(self, u: Array, params: Params) -> State:
+        scale = params.demand_scale
+        return State(
+            time=jnp.int32(0),
+            # A Poisson variance, until there is something to measure.
+            exo=ExoState(demand=params.demand.init(u), mean=scale, variance=scale),
+            on_hand=params.initial_stock,
+            pipeline=jnp.zeros((self.max_lead_time - 1, *self.cells), jnp.float32),
+            backlog=jnp.zeros(self.cells, jnp.float32),
+        )
+
+    def transition(self, state: State, action: Array, exo: Exogenous, params: Params) -> tuple[State, core.Outcome]:
+        # 3. demand; what cannot be served waits or is lost
+        demand = jnp.concatenate([exo.demand[None], action[:-1]])
+        wanted = state.backlog + demand
+        sold = jnp.minimum(state.on_hand, wanted)
+        stock = state.on_hand - sold
+        still_waiting = jnp.maximum(state.backlog - sold, 0.0)
+        newly_unmet = wanted - sold - still_waiting
+        backlogged = params.backlog_share * newly_unmet
+        lost = newly_unmet - backlogged
+        backlog = still_waiting + backlogged
+
+        sent = jnp.concatenate([sold[1:], action[-1:]])  # to each warehouse, by the one above it or the supplier
+        pipeline = dynamics.extend(state.pipeline, self.max_lead_time)
+        pipeline, _ = dynamics.schedule(pipeline, sent, self.lead_time_now(state, params))
+
+        # 4. costs are charged on the stock of this moment; then, 1., what is due at the next period's start arrives
+        due, pipeline = dynamics.advance(pipeline)
+        received = dynamics.accept(stock, due, params.volume, params.storage_capacity)
+        written_off = due - received
+        ledger = Ledger(
+            revenue=params.price * sold,
+            purchase=params.unit_cost * sent,
+            fixed_order=params.fixed_order_cost * jnp.where(action > 0, 1.0, 0.0),
+            holding=params.holding_cost * stock,
+            stockout=params.stockout_cost * (lost + backlog),
+            overflow=params.overflow_cost * written_off,
+            demanded=exo.demand,
+            lost=lost[0],
+            backlogged=backlogged[0],
+            ordered=action,
+            shipped=sold,
+            received=received,
+            written_off=written_off,
+            on_hand=stock,
+        )
+        following = State(
+            time=state.time + 1, exo=exo.next, on_hand=stock + received, pipeline=pipeline, backlog=backlog
+        )
+        return following, core.Outcome(reward=ledger.reward(), terminated=jnp.bool_(False), ledger=ledger)
+
+    def lead_time_now(self, state: State, params: Params) -> Array:
+        """Periods [E, K] that what is sent now takes."""
+        row = state.exo.demand.day - params.lead_time_start_day
+        return params.lead_time[jnp.clip(row, 0, len(params.lead_time) - 1)]
+
+    # -- what policies read ---------------------------------------------------------------------------------------
+    def inventory_position(self, state: State) -> Array:
+        """[E, K]. Of a warehouse: on hand, plus under way and waiting with its supplier, less what its customer waits
+        for. With ``echelon_positions`` of its echelon: of it and all warehouses below it together."""
+        local = state.on_hand + sum(state.pipeline, self._awaited(state)) - state.backlog
+        return jnp.cumsum(local, 0) if self.echelon_positions else local
+
+    def _awaited(self, state: State) -> Array:
+        """Units [E, K] that wait with the supplier."""
+        return jnp.concatenate([state.backlog[1:], jnp.zeros((1, self.num_skus), jnp.float32)])
+
+    def lead_time_mean(self, params: Params) -> Array:
+        """Lead time [E, K] in periods, in the mean over the table."""
+        return jnp.mean(params.lead_time.astype(jnp.float32), 0)
+
+    def order_action(self, orders: Array, flows: None = None) -> Array:
+        """The action that places ``orders`` [E, K]; there are no transfers."""
+        return orders
+
+    # -- spaces and observation -----------------------------------------------------------------------------------
+    def action_space(self, params: Params) -> spaces.Box:
+        return spaces.Box(np.float32(0), np.float32(UNLIMITED), self.cells)
+
+    @property
+    def num_features(self) -> int:
+        return self.max_lead_time + 10 + (self.max_lead_time + 8) * self.calendar
+
+    def observation_space(self, params: Params) -> spaces.Box:
+        return spaces.unbounded((*self.cells, self.num_features))
+
+    def observe(self, state: State, params: Params) -> Array:
+        scale = params.demand_scale[None]
+        full = state.on_hand @ params.volume / jnp.maximum(params.storage_capacity, 1e-6)
+        penalty = params.stockout_cost + (1.0 - params.backlog_share) * (params.price - params.unit_cost)
+        period_holding = jnp.maximum(params.holding_cost * scale, 1e-6)
+        features = [
+            state.on_hand / scale,
+            state.backlog / scale,
+            *(state.pipeline / scale[None]),
+            self._awaited(state) / scale,
+            state.exo.mean[None] / scale,
+            jnp.sqrt(state.exo.variance)[None] / scale,
+            self.lead_time_now(state, params) / self.max_lead_time,
+            full[:, None],
+            penalty / jnp.maximum(penalty + params.holding_cost, 1e-6),
+            jnp.log1p(params.fixed_order_cost / period_holding),
+            jnp.arange(self.num_echelons)[:, None] / self.num_echelons,
+            jnp.log(scale),
+        ]
+        if self.calendar:
+            ahead = range(self.max_lead_time + 1)
+            features += [params.demand.mean(state.exo.demand, a)[None] / scale for a in ahead]
+            features += [is_today[None, None] for is_today in jax.nn.one_hot(state.exo.demand.day % 7, 7)]
+        return jnp.stack([jnp.broadcast_to(feature, self.cells) for feature in features], -1)
+
+
+def _broadcast(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        return np.broadcast_to(np.asarray(value), shape)
+    except ValueError:
+        raise ValueError(
+            f"MultiSku.{name} must have shape {shape} or broadcast to it, got shape {np.shape(value)}"
+        ) from None
