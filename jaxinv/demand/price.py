@@ -53,7 +53,7 @@ class Logit(PriceResponse):
     def validate(self):
         if np.ndim(self.share) != 1 or np.sum(self.share) >= 1.0:
             raise ValueError(
-                f"Logit.share must be one per SKU their sum below 1, got {np.asarray(self.share).tolist()}"
+                f"Logit.share must be one per SKU, their sum below 1, got {np.asarray(self.share).tolist()}"
             )
 
     def factor(self, price: Array, reference: Array) -> Array:
