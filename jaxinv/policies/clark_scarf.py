@@ -21,7 +21,7 @@ from jaxinv.env.serial import Params, Serial
 from jaxinv.policies.closed_forms import demand_table
 
 _STEPS = 200  # of the lattice that stands for a continuous law, per standard deviation of a period
-_TAIL = 8.0  # standard deviations that a continuous law extends over
+_TAIL = 6.0  # standard deviations that a continuous law extends over
 
 
 class _Law(NamedTuple):
