@@ -148,7 +148,7 @@ class Distribution(core.Environment):
     calendar: bool = False  # whether the observation tells the calendar, for demand that has one
 
     def __post_init__(self):
-        if not isinstance(self.store_lead_time, int):
+        if isinstance(self.store_lead_time, list):  # of a file or a command line
             object.__setattr__(self, "store_lead_time", tuple(self.store_lead_time))
         for name, low in (("num_stores", 1), ("warehouse_lead_time", 0)):
             value = getattr(self, name)
