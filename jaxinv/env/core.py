@@ -126,6 +126,15 @@ class Environment:
         """``action`` in the terms of the problem itself: what action wrappers make of it."""
         return action
 
+    def supplier_orders(self, action: Any) -> tuple[Any, Callable[[Any], Any]]:
+        """The part of ``action`` that orders units from outside suppliers, a pytree of arrays, and the function that
+        puts another in its place. All of it, unless a problem says otherwise."""
+        return action, lambda orders: orders
+
+    def flow(self) -> tuple[tuple[str, str, str], ...]:
+        """Lanes that goods flow on: (from, to, label), for drawings; by default those of one stock."""
+        return (("supplier", "stock", ""), ("stock", "customers", ""))
+
     # -- derived --------------------------------------------------------------------------------------------------
     def num_step_uniforms(self, params: Any) -> int:
         """Uniforms that :meth:`step_from_uniforms` consumes: a period's and those of a possible reset (static)."""
