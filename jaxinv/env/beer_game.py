@@ -1,6 +1,7 @@
 """The beer game, a chain of players who order from each other with delays: ``BeerGame-v0``."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -225,6 +226,10 @@ class BeerGame(core.Environment):
     def order_action(self, orders: Array, flows: None = None) -> Array:
         """The action that places ``orders`` [N]; there are no transfers."""
         return orders
+
+    def supplier_orders(self, action: Array) -> tuple[Array, Callable[[Array], Array]]:
+        """Order [1] of the last player."""
+        return action[-1:], lambda orders: action.at[-1:].set(orders)
 
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Box:

@@ -1,6 +1,7 @@
 """One warehouse that supplies several stores: ``Distribution-v0``."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
@@ -363,6 +364,10 @@ class Distribution(core.Environment):
     def order_action(self, orders: Array, flows: None = None) -> Array:
         """The action that places ``orders`` [1 + N]; there are no transfers."""
         return orders
+
+    def supplier_orders(self, action: Array) -> tuple[Array, Callable[[Array], Array]]:
+        """Order [1] of the warehouse."""
+        return action[:1], lambda orders: action.at[:1].set(orders)
 
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Box:

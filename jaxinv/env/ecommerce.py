@@ -1,6 +1,7 @@
 """An online shop: fulfilment centres, regions of customers, and prices: ``Ecommerce-v0``."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
@@ -341,6 +342,10 @@ class Ecommerce(core.Environment):
         """The action that places ``orders`` [F, K], sells at the reference prices and ships from the nearest centre
         that has stock; there are no transfers."""
         return Action(orders=orders)
+
+    def supplier_orders(self, action: Action) -> tuple[Array, Callable[[Array], Action]]:
+        """Orders [F, K]."""
+        return action.orders, lambda orders: dataclasses.replace(action, orders=orders)
 
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Tree:

@@ -1,6 +1,7 @@
 """Many SKUs in a chain of warehouses whose storage they share: ``MultiSku-v0``."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
@@ -296,6 +297,10 @@ class MultiSku(core.Environment):
     def order_action(self, orders: Array, flows: None = None) -> Array:
         """The action that places ``orders`` [E, K]; there are no transfers."""
         return orders
+
+    def supplier_orders(self, action: Array) -> tuple[Array, Callable[[Array], Array]]:
+        """Orders [1, K] of the last warehouse."""
+        return action[-1:], lambda orders: action.at[-1:].set(orders)
 
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Box:

@@ -1,6 +1,7 @@
 """Several warehouses that share suppliers, trucks, storage and stock: ``MultiWarehouse-v0``."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
@@ -328,6 +329,10 @@ class MultiWarehouse(core.Environment):
         if self.transfers and flows is None:
             flows = jnp.zeros((self.num_warehouses, *self.cells), jnp.float32)
         return Action(orders=orders, flows=flows if self.transfers else None)
+
+    def supplier_orders(self, action: Action) -> tuple[Array, Callable[[Array], Action]]:
+        """All orders [W, K]; not the transfers."""
+        return action.orders, lambda orders: dataclasses.replace(action, orders=orders)
 
     def rebalancing_wish(self, need: Array, keep: Array, state: State, params: Params) -> Array:
         """Net transfer wishes [W, K], whole units, by a rule: cells that run short soon are helped by cells that hold

@@ -1,7 +1,7 @@
 """Stages in series that replenish each other: ``Serial-v0``."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -208,6 +208,10 @@ class Serial(core.Environment):
     def order_action(self, orders: Array, flows: None = None) -> Array:
         """The action that places ``orders`` [N]; there are no transfers."""
         return orders
+
+    def supplier_orders(self, action: Array) -> tuple[Array, Callable[[Array], Array]]:
+        """Order [1] of the last stage."""
+        return action[-1:], lambda orders: action.at[-1:].set(orders)
 
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Box:

@@ -1,7 +1,7 @@
 """Any acyclic network of sources, factories, distributors, retailers and markets: ``SupplyNetwork-v0``."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -349,6 +349,11 @@ class SupplyNetwork(core.Environment):
     def order_action(self, orders: Array, flows: None = None) -> Array:
         """The action that places ``orders`` [E, K]; there are no transfers."""
         return orders
+
+    def supplier_orders(self, action: Array) -> tuple[Array, Callable[[Array], Array]]:
+        """Orders [n, K] of the arcs from sources."""
+        outside = np.flatnonzero(np.asarray(self.topology.supplier_of) >= len(self.topology.nodes))
+        return action[outside], lambda orders: action.at[outside].set(orders)
 
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Box:

@@ -7,6 +7,7 @@ evaluated in it on the very paths on which heuristics act in the bare environmen
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -63,6 +64,9 @@ class Wrapper(core.Environment):
 
     def native_action(self, action: Any, state: Any, params: Any) -> Any:
         return self.env.native_action(action, state, params)
+
+    def supplier_orders(self, action: Any) -> tuple[Any, Callable[[Any], Any]]:
+        return self.env.supplier_orders(action)
 
 
 class FlattenObservation(Wrapper):
