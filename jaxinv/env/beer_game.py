@@ -92,6 +92,8 @@ class BeerGame(core.Environment):
     4. ``holding`` is charged on stock on hand, ``backlog`` on units owed; units on their way cost nothing. Time
        advances.
 
+    If its supplier has enough, an order so takes k_i + m_i weeks, what ``Serial`` calls a lead time.
+
     On the board (weeks of: receive, fill orders, record costs, move the order slips, place orders) orders come last:
     here they open the next week, so the first decision is what the board calls the order placed before week 1.
 
@@ -102,6 +104,8 @@ class BeerGame(core.Environment):
 
     order_delays: tuple[int, ...] = (2, 2, 2, 1)  # k_i, weeks
     transport_delays: tuple[int, ...] = (2, 2, 2, 2)  # m_i, weeks, of what is shipped to player i
+
+    agent_axes: ClassVar = {"player": 0}
 
     def __post_init__(self):
         for name in ("order_delays", "transport_delays"):

@@ -90,9 +90,10 @@ class Serial(core.Environment):
     5. ``holding`` is charged on stock on hand, ``transit`` on units shipped that have not arrived, and ``stockout`` on
        all customers waiting. Time advances.
 
-    A stage so covers L_i periods of demand. With ``hold_arrivals`` off, what arrives at the stages 1, 2, ... in this
-    period is held from the next period on only, as if it arrived after event 5 (Alvo, Russo and Kanoria 2023,
-    arXiv:2306.11246).
+    A stage so covers L_i periods of demand; a single one is ``SingleItem`` with full backlog and lead time L_0 - 1,
+    seen before the arrivals of a period instead of after them. With ``hold_arrivals`` off, what arrives at the stages
+    1, 2, ... in this period is held from the next period on only, as if it arrived after event 5 (Alvo, Russo and
+    Kanoria 2023, arXiv:2306.11246).
 
     Observation [N, F] of every stage, in units of ``demand_scale``: inventory (on hand, of stage 0 less backlog),
     echelon inventory position, and what is in transit to it by periods to arrival, max L - 1 entries.
@@ -100,6 +101,8 @@ class Serial(core.Environment):
 
     lead_times: tuple[int, ...] = (1, 1, 2)  # L_i, of which the first is that of stage 0
     hold_arrivals: bool = True  # whether units are held in the period in which they arrive at a stage 1, 2, ...
+
+    agent_axes: ClassVar = {"stage": 0}
 
     def __post_init__(self):
         object.__setattr__(self, "lead_times", whole_periods("Serial.lead_times", self.lead_times))

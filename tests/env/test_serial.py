@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxinv.demand import Poisson
+from jaxinv.demand import Normal, Poisson
 from jaxinv.env.serial import Exogenous, Ledger, Serial
 from jaxinv.env.single_item import SingleItem
 from jaxinv.env.wrappers import DiscreteOrders, OrderUpTo
@@ -152,6 +152,25 @@ def test_one_stage_is_a_single_item(lead_time):
             np.testing.assert_array_equal(np.ravel(getattr(first.ledger, name)), getattr(second.ledger, name))
     assert all(x == y for x, y in rewards)
     assert min(rewards) < max(rewards)
+
+
+def test_costs_have_pathwise_gradients():
+    """In the levels and in the costs; the cost is piecewise linear in each path, smooth over many periods."""
+    env = Serial()
+    params = env.make_params(demand=Normal(5.0, 1.0, rounded=False), stockout_cost=20.0)
+    paths = sample_paths(env, params, jax.random.key(0), 64, 50)
+
+    @jax.jit
+    def cost(level, params):
+        policy = SerialBaseStock(level=level)
+        run = jax.vmap(lambda s, p: env.rollout(policy, s, p, params, record=lambda t: -t.outcome.reward)[1])
+        return jnp.mean(run(paths.states, paths.exogenous)[:, 10:])
+
+    level, step = jnp.array([6.0, 11.5, 22.0]), 0.05
+    gradient = jax.jit(jax.grad(cost))(level, params)
+    central = [(cost(level + d, params) - cost(level - d, params)) / (2 * step) for d in step * jnp.eye(3)]
+    np.testing.assert_allclose(gradient, central, rtol=0.05, atol=0.05)
+    assert (jnp.abs(gradient) > 0.2).any()
 
 
 # -- what acts in it --------------------------------------------------------------------------------------------------

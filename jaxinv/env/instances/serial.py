@@ -21,9 +21,7 @@ _EXAMPLES = (
         },
         source=_BOOK,
         figures=(
-            Figure(
-                "optimum", 47.6602, 4, printed=2, simulated=47.65, note="the source puts demand on a coarser lattice"
-            ),
+            Figure("optimum", 47.6602, 4, printed=2, simulated=47.65, note="stockpyl has 47.67 on a coarser lattice"),
             Figure("SerialBaseStock", 47.6602, 4, parameters={"level": (6.49, 12.02, 22.705)}),
             Figure(
                 "SerialBaseStock", 47.6663, 4, parameters={"level": (6.4909, 12.0274, 22.634)},
@@ -121,6 +119,7 @@ def _step() -> Trace:
     return Trace(quantity=weeks, expected=weeks)  # type: ignore[arg-type]
 
 
+# Levels are published, costs are not, nor how play begins: with the environment's defaults here.
 _DNN = "Oroojlooyjadid, Nazari, Snyder and Takac 2022, Manufacturing and Service Operations Management 24(1)"
 _BEER_GAMES = (
     Instance(
