@@ -148,6 +148,8 @@ class Distribution(core.Environment):
     holding_before_demand: bool = False
     calendar: bool = False  # whether the observation tells the calendar, for demand that has one
 
+    agent_axes: ClassVar = {"location": 0}
+
     def __post_init__(self):
         if isinstance(self.store_lead_time, list):  # of a file or a command line
             object.__setattr__(self, "store_lead_time", tuple(self.store_lead_time))
@@ -257,7 +259,12 @@ class Distribution(core.Environment):
         wanted = jnp.minimum(wanted, jnp.maximum(params.store_capacity - self._store_positions(state), 0.0))
 
         # 3. the warehouse's order; without a lead time it is there to be shipped
-        leaving = jnp.sum(wanted) if self.warehouse_lead_time == 0 else jnp.minimum(jnp.sum(wanted), state.warehouse)
+        if self.cross_docking:
+            leaving = state.warehouse
+        else:
+            leaving = (
+                jnp.sum(wanted) if self.warehouse_lead_time == 0 else jnp.minimum(jnp.sum(wanted), state.warehouse)
+            )
         room = params.warehouse_capacity - sum(state.orders, state.warehouse) + leaving
         order = jnp.minimum(order, jnp.minimum(params.production_capacity, jnp.maximum(room, 0.0)))
         if self.warehouse_lead_time == 0:

@@ -13,6 +13,7 @@ from jax.scipy.special import ndtri
 
 from jaxinv import struct
 from jaxinv.demand import CorrelatedNormal, Demand
+from jaxinv.demand import Distribution as StationaryDemand
 from jaxinv.env import rationing
 from jaxinv.policies import closed_forms
 
@@ -115,9 +116,14 @@ def _lead_time_demand(env: Any, params: Any) -> tuple[Array, Array, Array]:
 
 
 def demand_covariance(demand: Demand) -> Array:
-    """Covariance matrix [N, N] of a period's demand [N], of a stationary process; of a clipped normal law nearly, as
-    if it were not correlated otherwise than the law before it is clipped."""
-    deviation = jnp.sqrt(demand.variance())  # type: ignore[attr-defined]
+    """Covariance matrix [N, N] of a period's demand [N]; where a normal law is clipped nearly, with the correlation it
+    had before.
+
+    Raises ``ValueError`` unless demand is a stationary distribution.
+    """
+    if not isinstance(demand, StationaryDemand):
+        raise ValueError(f"demand must be a stationary distribution, got {type(demand).__name__}")
+    deviation = jnp.sqrt(demand.variance())
     correlation = demand.correlation if isinstance(demand, CorrelatedNormal) else 0.0
     same = jnp.eye(deviation.shape[0])
     return deviation[:, None] * deviation[None] * (same + (1.0 - same) * correlation)

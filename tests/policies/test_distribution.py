@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxinv.demand import CorrelatedNormal, Poisson
+from jaxinv.demand import CorrelatedNormal, Cyclic, Poisson
 from jaxinv.env.distribution import Distribution
 from jaxinv.policies import (
     BalancedBaseStock,
@@ -91,6 +91,36 @@ def test_a_bound_with_one_store_is_a_newsvendor():
     """Of 6 periods of demand: 3 before the stock is allocated, 2 under way and the one in which it is used."""
     _, bound = cross_docking_bound([[4.0]], 3, 2, 1.0, 9.0)
     assert bound == pytest.approx(10 * 0.17549833 * 2 * np.sqrt(6), rel=1e-5)
+
+
+def test_costs_have_slopes_in_the_levels():
+    """Of balanced allocation, which is all that a centre without stock decides besides its order."""
+    env = Distribution(num_stores=2, warehouse_lead_time=1, store_lead_time=1, cross_docking=True)
+    demand = CorrelatedNormal([3.0, 5.0], [1.0, 2.0], 0.5, clipped=False)
+    params = env.make_params(demand=demand, holding_cost=1.0, stockout_cost=4.0, initial_inventory=0.0)
+    _, state = env.reset(jax.random.key(0), params)
+    path = env.sample_path(jax.random.key(1), state, params, 100)
+
+    @jax.jit
+    @jax.value_and_grad
+    def cost(policy):
+        return -jnp.mean(env.rollout(policy, state, path, params, record=lambda t: t.outcome.reward)[1][10:])
+
+    policy = BalancedBaseStock.of(env, params)
+    value, slopes = cost(policy)
+    assert all(bool(jnp.isfinite(x).all()) for x in jax.tree.leaves(slopes))
+    up, _ = cost(policy.replace(warehouse_level=policy.warehouse_level + 0.02))
+    down, _ = cost(policy.replace(warehouse_level=policy.warehouse_level - 0.02))
+    np.testing.assert_allclose(slopes.warehouse_level, (up - down) / 0.04, atol=0.05)  # kinks within the step
+    high, slope = cost(policy.replace(warehouse_level=policy.warehouse_level + 30.0))
+    np.testing.assert_allclose(slope.warehouse_level, 1.0, rtol=1e-4)  # nobody ever waits: a unit more is held
+    assert high > value
+
+
+def test_unknown_variance_raises():
+    demand = Cyclic((Poisson([1.0, 2.0]), Poisson([3.0, 2.0])))
+    with pytest.raises(ValueError, match="demand must be a stationary distribution, got Cyclic"):
+        demand_covariance(demand)
 
 
 def test_newsvendor_levels_are_whole():
