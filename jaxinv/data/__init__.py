@@ -5,6 +5,7 @@ from jaxinv.data.embedded import PANELS, load_panel
 from jaxinv.data.fit import FittedDemand, fit_demand
 from jaxinv.data.panel import DemandPanel
 from jaxinv.data.read import read_sales, read_wide
+from jaxinv.data.windows import replay_windows
 
 __all__ = [
     "KNOWN_NAMES",
@@ -15,4 +16,5 @@ __all__ = [
     "load_panel",
     "read_sales",
     "read_wide",
+    "replay_windows",
 ]

@@ -24,10 +24,8 @@ def replay_windows(
     bounds.append(len(panel.dates))
     windows = {}
     for name, begin, end in zip(("train", "validation", "test"), bounds[:-1], bounds[1:], strict=True):
-        if end - begin < length or length < 1:
-            raise ValueError(
-                f"replay_windows: length must be in 1..{max(end - begin, 0)}, the {name} dates, got {length}"
-            )
+        if not 1 <= length <= end - begin:
+            raise ValueError(f"replay_windows: {name} has {max(end - begin, 0)} periods, too few for length {length}")
         windows[name] = (begin, end - length)
     first, last = windows["train"]
     replay = Trace(quantity=panel.quantity.sum(1), start_day=panel.start_day, first=first, last=last)  # type: ignore

@@ -119,8 +119,9 @@ class MultiSku(core.Environment):
     4. ``holding`` is charged on stock on hand, ``stockout`` on units lost now and on all that wait, and ``revenue`` on
        units sold to the customer. Time advances.
 
-    So an order that waits with the supplier takes its lead time from the moment it is served. A warehouse's price is
-    meant to be the unit cost of the one below it.
+    So an order that waits with the supplier takes its lead time from the moment it is served, and as all warehouses
+    order at once, one learns of the order of the one below it when its own is placed. A warehouse's price is meant to
+    be the unit cost of the one below it.
 
     Observation [E, K, F], per agent, units in ``demand_scale``; L is the longest lead time:
 
@@ -149,6 +150,8 @@ class MultiSku(core.Environment):
     max_lead_time: int = 4  # L
     echelon_positions: bool = False  # whether policies see, and order-up-to levels are of, echelon positions
     calendar: bool = False  # whether the observation tells the calendar, for demand that has one
+
+    agent_axes: ClassVar = {"warehouse": 0, "sku": -1}
 
     def __post_init__(self):
         for name in ("num_skus", "num_echelons", "max_lead_time"):

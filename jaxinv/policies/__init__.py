@@ -22,6 +22,7 @@ from jaxinv.policies.following import Following
 from jaxinv.policies.joint import CanOrder, ForecastBaseStock, JointQuantity, PeriodicReview
 from jaxinv.policies.joint_replenishment import DynamicOrderUpTo, MinimumQuantity
 from jaxinv.policies.lost_sales import Myopic1, Myopic2, ProjectedInventory, VectorBaseStock
+from jaxinv.policies.multi_sku import AdaptiveBaseStock, chain_sizing
 from jaxinv.policies.perishable import BaseStockEW, LowStockEW
 from jaxinv.policies.rebalancing import Rebalancing
 from jaxinv.policies.serial import AnchorAndAdjust, SerialBaseStock
@@ -41,6 +42,7 @@ HEURISTICS = {
 
 __all__ = [
     "HEURISTICS",
+    "AdaptiveBaseStock",
     "AnchorAndAdjust",
     "BalancedBaseStock",
     "BaseStock",
@@ -75,6 +77,7 @@ __all__ = [
     "TablePolicy",
     "TailoredBaseSurge",
     "VectorBaseStock",
+    "chain_sizing",
     "cross_docking_bound",
     "demand_covariance",
 ]

@@ -272,8 +272,7 @@ import jax, jax.numpy as jnp, numpy as np
 from jaxinv.demand import Trace
 from jaxinv.env.multi_sku import MultiSku
 from jaxinv.evaluate import evaluate, sample_paths
-from jaxinv.policies import BaseStock
-from jaxinv.policies.multi_sku import chain_sizing
+from jaxinv.policies import BaseStock, chain_sizing
 
 env = MultiSku(num_skus=30_000, num_echelons=3, max_lead_time=7)
 rng = np.random.default_rng(0)
