@@ -18,6 +18,7 @@ from jaxinv.policies.distribution import (
     demand_covariance,
 )
 from jaxinv.policies.dual_sourcing import CappedDualIndex, DualIndex, SingleIndex, TailoredBaseSurge
+from jaxinv.policies.ecommerce import MyopicPricing, StaticPrice
 from jaxinv.policies.following import Following
 from jaxinv.policies.joint import CanOrder, ForecastBaseStock, JointQuantity, PeriodicReview
 from jaxinv.policies.joint_replenishment import DynamicOrderUpTo, MinimumQuantity
@@ -65,6 +66,7 @@ __all__ = [
     "MinimumQuantity",
     "Myopic1",
     "Myopic2",
+    "MyopicPricing",
     "PeriodicReview",
     "ProjectedInventory",
     "ProportionalEchelonBaseStock",
@@ -74,6 +76,7 @@ __all__ = [
     "SerialBaseStock",
     "SingleIndex",
     "Sizing",
+    "StaticPrice",
     "TablePolicy",
     "TailoredBaseSurge",
     "VectorBaseStock",
