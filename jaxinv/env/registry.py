@@ -53,6 +53,8 @@ def build(name: str, settings: Mapping[str, Any]) -> tuple[Any, Any]:
     Raises ``ValueError`` for what does not exist or does not fit.
     """
     cls = _class(name)
+    if hasattr(cls, "settings"):  # it has a form of its own for files
+        settings = cls.settings(settings)
     fields = {field.name for field in dataclasses.fields(cls)}
     structure = {key: value for key, value in settings.items() if key in fields}
     numbers = {key: value for key, value in settings.items() if key not in fields and not key.startswith("demand.")}

@@ -1,7 +1,7 @@
 """Any acyclic network of sources, factories, distributors, retailers and markets: ``SupplyNetwork-v0``."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -12,6 +12,8 @@ from jax import Array
 from jaxinv import struct
 from jaxinv.env import core, dynamics, spaces
 from jaxinv.env.dynamics import UNLIMITED
+from jaxinv.env.multi_agent import ALL, Axes, Division, Owners
+from jaxinv.env.supply_network_file import read, settings
 from jaxinv.env.supply_network_params import Params, make_params
 from jaxinv.env.supply_network_topology import Topology, diamond
 
@@ -149,6 +151,24 @@ class SupplyNetwork(core.Environment):
             raise ValueError(f"SupplyNetwork.horizon must be None or a whole number >= 1, got {self.horizon!r}")
 
     # -- parameters -----------------------------------------------------------------------------------------------
+    @classmethod
+    def from_file(cls, path: Any) -> tuple["SupplyNetwork", Params]:
+        """Environment and parameters from a YAML or JSON file; ``supply_network_file`` tells its format.
+
+        Raises ``ValueError`` with the file, the node or arc, the value and what is allowed.
+        """
+        from jaxinv.env.registry import build
+
+        try:
+            return build("SupplyNetwork-v0", read(path))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+    @staticmethod
+    def settings(description: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What ``registry.build`` takes: ``description`` itself, unless it lists nodes as a file does."""
+        return settings(description) if "nodes" in description else description
+
     def default_params(self) -> Params:
         """Lost sales, Poisson demand of 5 a period in every market, holding cost 1 and stock-out cost 9."""
         return self.make_params()
@@ -358,6 +378,19 @@ class SupplyNetwork(core.Environment):
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Box:
         return spaces.Box(np.float32(0), np.float32(UNLIMITED), self.cells)
+
+    @property
+    def agent_axes(self) -> dict[str, Division]:
+        """Nodes as agents, who order on the arcs into them."""
+        nodes = self.topology.nodes
+        seen_by = [nodes.index(node) if node else ALL for node in self.observed_nodes]
+        division = Division(
+            names=nodes,
+            action=Owners(self.topology.customer_of, len(nodes)),
+            money=Axes((0,), (len(nodes),)),
+            observation=Owners(tuple(seen_by), len(nodes)),
+        )
+        return {"node": division}
 
     @property
     def observed_nodes(self) -> tuple[str, ...]:

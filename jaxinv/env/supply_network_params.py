@@ -83,7 +83,7 @@ def make_params(topology: Topology, num_skus: int, **numbers: Any) -> Params:
     }
     yields = arrays["yield_rate"][list(topology.node_of)]
     with np.errstate(divide="ignore", invalid="ignore"):  # yields and components are checked below
-        flow = topology.flows(np.asarray(demand.mean()), arrays["components"] / yields)
+        flow, _ = topology.flows(np.asarray(demand.mean()), arrays["components"] / yields)
     flow = np.where(np.isfinite(flow), flow, 1.0)
     stock = np.zeros((len(topology.stocks), num_skus))
     for p, units, lead_time in zip(topology.stock_of, flow, topology.lead_times, strict=True):

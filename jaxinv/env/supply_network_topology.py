@@ -155,12 +155,14 @@ class Topology:
                     done.append(j)
         return tuple(done)
 
-    def flows(self, demand: np.ndarray, usage: np.ndarray, share: np.ndarray | None = None) -> np.ndarray:
-        """Units [E, K] per period that pass the arcs when markets demand ``demand`` [M, K] and a unit of output takes
-        ``usage`` [P, K] of each stock. The arcs into a stock carry the parts ``share`` [E, K] of what it needs; equal
-        ones, unless given."""
+    def flows(
+        self, demand: np.ndarray, usage: np.ndarray, share: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Units per period that pass the arcs [E, K] and leave the suppliers [S, K] when markets demand ``demand``
+        [M, K] and a unit of output takes ``usage`` [P, K] of each stock. The arcs into a stock carry the parts
+        ``share`` [E, K] of what it needs; equal ones, unless given."""
         if share is None:
-            share = np.array([[1.0 / self.stock_of.count(p)] for p in self.stock_of])
+            share = self.equal_shares()
         output = np.zeros((len(self.suppliers), demand.shape[1]))
         np.add.at(output, list(self.server_of), demand)
         flow = np.zeros((len(self.arcs), demand.shape[1]))
@@ -169,7 +171,11 @@ class Topology:
                 if self.customer_of[e] == j:
                     flow[e] = share[e] * usage[p] * output[j]
                     output[self.supplier_of[e]] += flow[e]
-        return flow
+        return flow, output
+
+    def equal_shares(self) -> np.ndarray:
+        """The part [E, 1] of each stock's supply that an arc carries if all carry the same."""
+        return np.array([[1.0 / self.stock_of.count(p)] for p in self.stock_of], np.float32)
 
 
 # -- common shapes ----------------------------------------------------------------------------------------------------

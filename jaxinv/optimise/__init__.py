@@ -1,7 +1,17 @@
 """Policy search on the simulator, and what no policy can undercut."""
 
 from jaxinv.optimise.hindsight import hindsight_bound
+from jaxinv.optimise.network_bound import network_bound
 from jaxinv.optimise.search import SearchResult, cross_entropy, grid_search, mean_cost
 from jaxinv.optimise.tuning import FromFactors, tune
 
-__all__ = ["FromFactors", "SearchResult", "cross_entropy", "grid_search", "hindsight_bound", "mean_cost", "tune"]
+__all__ = [
+    "FromFactors",
+    "SearchResult",
+    "cross_entropy",
+    "grid_search",
+    "hindsight_bound",
+    "mean_cost",
+    "network_bound",
+    "tune",
+]

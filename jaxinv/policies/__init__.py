@@ -28,6 +28,7 @@ from jaxinv.policies.perishable import BaseStockEW, LowStockEW
 from jaxinv.policies.rebalancing import Rebalancing
 from jaxinv.policies.serial import AnchorAndAdjust, SerialBaseStock
 from jaxinv.policies.sizing import Factor, Sizing
+from jaxinv.policies.supply_network import NetworkBaseStock, NetworkReorderPoint, newsvendor_levels
 from jaxinv.policies.table import TablePolicy
 
 HEURISTICS = {
@@ -67,6 +68,8 @@ __all__ = [
     "Myopic1",
     "Myopic2",
     "MyopicPricing",
+    "NetworkBaseStock",
+    "NetworkReorderPoint",
     "PeriodicReview",
     "ProjectedInventory",
     "ProportionalEchelonBaseStock",
@@ -83,4 +86,5 @@ __all__ = [
     "chain_sizing",
     "cross_docking_bound",
     "demand_covariance",
+    "newsvendor_levels",
 ]

@@ -1,0 +1,115 @@
+"""Policies for networks: a rule for every stock, whose order is divided among the arcs that replenish it.
+
+A stock's inventory position is what is on hand, under way and waiting at suppliers, less what others wait for. Its
+echelon position counts, instead of what it owes to other nodes, all that they hold and are sent of it, less what
+customers wait for; where a stock has several suppliers, its units stand for them in the proportions of ``share``.
+Orders are whole units. Levels are [P, K], for stocks by SKUs, [P] or []. ``BaseStock`` and other heuristics
+with a level per order, [E, K], do without shares: they look, arc by arc, at the position of the stock that the arc
+replenishes.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.scipy.special import ndtri
+
+from jaxinv import struct
+
+
+def contents(env: Any, params: Any, share: Array) -> Array:
+    """Units [J, P, K] of every stock that are in a unit of every node's output."""
+    t, usage = env.topology, env.usage(params)
+    inside = [jnp.zeros((len(t.stocks), env.num_skus), jnp.float32)] * len(t.nodes)
+    for j in reversed(t.downstream_first):
+        for e, p in enumerate(t.stock_of):
+            if t.customer_of[e] == j and t.supplier_of[e] < len(t.nodes):
+                inside[j] = inside[j] + (usage[p] * share[e])[None] * inside[t.supplier_of[e]]
+        for p in (p for p, node in enumerate(t.node_of) if node == j):
+            inside[j] = inside[j].at[p].add(usage[p])
+    return jnp.stack(inside)
+
+
+def echelon_position(env: Any, state: Any, params: Any, share: Array) -> Array:
+    """Echelon inventory position [P, K] of every stock."""
+    t, inside, nothing = env.topology, contents(env, params, share), jnp.zeros(env.num_skus, jnp.float32)
+    position = env.stock_position(state, usage=0.0)
+    for e, queue in enumerate(state.pipeline):  # what others are sent, and hold
+        if t.supplier_of[e] < len(t.nodes):
+            held = sum(queue, nothing) + share[e] * state.on_hand[t.stock_of[e]]
+            position = position + inside[t.supplier_of[e]] * held[None]
+    for m, j in enumerate(t.server_of):
+        position = position - inside[j] * state.backlog[m][None]
+    return position
+
+
+@struct.dataclass(kw_only=True)
+class NetworkBaseStock(struct.Typed):
+    """Orders what each stock's position is short of ``level``: installation stock or, with ``echelon``, echelon stock
+    (Clark and Scarf 1960, Management Science 6(4))."""
+
+    level: Array = struct.leaf()  # [P, K] order-up-to levels S
+    share: Array = struct.leaf(None, low=0.0, high=1.0)  # [E, K] parts of a stock's order; equal ones, if not given
+    echelon: bool = struct.static(False)
+
+    def shortage(self, position: Array) -> Array:
+        """Units [P, K] that stocks need at a position [P, K]."""
+        return jnp.maximum(self.per_stock("level", position) - position, 0.0)
+
+    def per_stock(self, name: str, position: Array) -> Array:
+        """The parameter ``name`` as an array of the shape of the positions."""
+        value, shape = getattr(self, name), position.shape
+        if value.shape not in ((), shape[:1], shape):
+            raise ValueError(
+                f"{type(self).__name__}.{name} must have shape {shape}, {shape[:1]} or (), got {value.shape}"
+            )
+        return jnp.broadcast_to(value.reshape(*value.shape, *(1,) * (2 - value.ndim)), shape)
+
+    def __call__(self, env: Any, state: Any, params: Any, key: Array) -> Array:
+        share = env.topology.equal_shares() if self.share is None else self.share
+        share = jnp.broadcast_to(share, env.cells)
+        if self.echelon:
+            position = echelon_position(env, state, params, share)
+        else:
+            position = env.stock_position(state, env.usage(params))
+        orders = share * self.shortage(position)[np.asarray(env.topology.stock_of)]
+        return env.order_action(jnp.round(orders))
+
+
+@struct.dataclass(kw_only=True)
+class NetworkReorderPoint(NetworkBaseStock):
+    """(s, S) per stock: one whose position is at ``reorder`` or below is raised to ``level``."""
+
+    reorder: Array = struct.leaf()  # [P, K] s
+
+    def shortage(self, position: Array) -> Array:
+        return jnp.where(position <= self.per_stock("reorder", position), super().shortage(position), 0.0)
+
+
+def newsvendor_levels(env: Any, params: Any, demand: Array, share: Any = None, safety: Any = 0.0) -> Array:
+    """Base-stock levels [P, K] of installation stocks from ``demand`` [..., M, K], observed or simulated.
+
+    Each stock covers its lead time and a period of what passes through it, with the safety stock of a newsvendor who
+    pays the stock's holding cost for a unit too many and, for one too few, what a customer not served costs: the
+    stock-out cost and, of those who do not wait, the price less what sources are paid for a unit. It is ``safety``
+    standard deviations more. Demand is taken as independent over markets and periods.
+    """
+    t, usage = env.topology, np.asarray(env.usage(params), float)
+    share = np.broadcast_to(t.equal_shares() if share is None else share, env.cells)
+    over = tuple(range(demand.ndim - 2))
+    mean, variance = np.asarray(jnp.mean(demand, over), float), np.asarray(jnp.var(demand, over), float)
+    flow, output = t.flows(mean, usage, share)
+    _, output_variance = t.flows(variance, usage**2, share**2)
+
+    lead_time = np.zeros((len(t.stocks), env.num_skus))
+    np.add.at(lead_time, list(t.stock_of), share * np.asarray(t.lead_times)[:, None])
+    periods, of_node = lead_time + 1.0, list(t.node_of)
+    outside = np.asarray(t.supplier_of) >= len(t.nodes)
+    bought = (np.asarray(params.unit_cost) * flow)[outside].sum(0) / np.maximum(mean.sum(0), 1e-9)
+    margin = np.maximum(np.asarray(params.price) - bought, 0.0)
+    missed = np.asarray(params.stockout_cost) + (1.0 - np.asarray(params.backlog_share)) * margin
+    missed = (missed * mean).sum(0) / np.maximum(mean.sum(0), 1e-9)
+    ratio = np.clip(missed / np.maximum(missed + np.asarray(params.holding_cost), 1e-9), 0.05, 0.999)
+    deviation = usage * np.sqrt(output_variance[of_node] * periods)
+    return jnp.asarray(usage * output[of_node] * periods + (np.asarray(ndtri(ratio)) + safety) * deviation, jnp.float32)
