@@ -161,6 +161,8 @@ class Ecommerce(core.Environment):
     max_return_delay: int = 3  # D
     reroute: bool = True  # whether orders that the allocation leaves over go to the nearest centre that has stock
 
+    agent_axes: ClassVar = {"sku": -1}  # what no other axis than that of SKUs divides: prices, allocation
+
     def __post_init__(self):
         for field in dataclasses.fields(self)[:5]:
             value, low = getattr(self, field.name), 0 if field.name == "max_lead_time" else 1

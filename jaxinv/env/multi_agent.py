@@ -187,7 +187,8 @@ class MultiAgent(core.Environment):
 
     def own_rewards(self, ledger: Any) -> Array:
         """Gains less costs that the ledger books for each agent, [A]."""
-        money = sum(getattr(ledger, name) for name in ledger.GAINS) - sum(getattr(ledger, n) for n in ledger.COSTS)
+        gains = sum((getattr(ledger, name) for name in ledger.GAINS), jnp.float32(0))
+        money = gains - sum((getattr(ledger, name) for name in ledger.COSTS), jnp.float32(0))
         return jnp.sum(self.division.money.split(money).reshape(self.num_agents, -1), 1)
 
     def joint_action(self, action: Array, params: Params) -> Any:
