@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from jaxinv.env import core, dynamics, spaces
 from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.env.multi_agent import ALL, Axes, Division, Owners
 from jaxinv.env.supply_network_file import read, settings
+from jaxinv.env.supply_network_ledger import Flows, ledger_of, minus, plus, sums, times
 from jaxinv.env.supply_network_params import Params, make_params
 from jaxinv.env.supply_network_topology import Topology, diamond
 
@@ -40,56 +41,6 @@ class State(core.EnvState):
 class Exogenous(core.Exogenous):
     demand: Array  # [M, K] at a goodwill of 1
     u: Any = ()  # [M, K] uniforms behind it, where demand responds to service
-
-
-@struct.dataclass(kw_only=True)
-class Ledger(core.Ledger):
-    """Money [J, K] by node. What nodes pay each other is ``transfer_revenue`` of one and ``purchase`` of the other."""
-
-    GAINS: ClassVar = ("revenue", "transfer_revenue")
-    COSTS: ClassVar = ("purchase", "fixed_order", "operating", "holding", "pipeline", "stockout", "unfilled")
-    UNITS: ClassVar = (
-        "demanded", "sold", "lost", "backlogged", "ordered", "shipped", "received", "output", "in_transit",
-        "written_off", "on_hand",
-    )  # fmt: skip
-
-    revenue: Array  # of the node that serves a market
-    transfer_revenue: Array  # of the supplier
-    purchase: Array  # of the customer, also from sources
-    fixed_order: Array  # of the customer
-    operating: Array
-    holding: Array
-    pipeline: Array  # of the customer
-    stockout: Array  # of the node that serves a market
-    unfilled: Array  # of the supplier
-    demanded: Array  # [M, K]
-    sold: Array  # [M, K] waiting customers included
-    lost: Array  # [M, K]
-    backlogged: Array  # [M, K] that began to wait in this period
-    ordered: Array  # [E, K]
-    shipped: Array  # [E, K]
-    received: Array  # [P, K] put into stock
-    output: Array  # [J, K] that left a node, to other nodes and to markets
-    in_transit: Array  # [E, K] at the end of the period, which the pipeline cost is charged on
-    written_off: Array  # [P, K] none
-    on_hand: Array  # [P, K] at the end of the period, which holding is charged on
-
-
-class _Flows(NamedTuple):
-    """Units of a period: those of the ledger, and what is left to be served; lists of arrays [K]."""
-
-    demanded: list[Array]
-    sold: list[Array]
-    lost: list[Array]
-    backlogged: list[Array]
-    backlog: list[Array]
-    ordered: list[Array]
-    shipped: list[Array]
-    unfilled: list[Array]
-    received: list[Array]
-    output: list[Array]
-    in_transit: list[Array]
-    on_hand: list[Array]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,47 +164,47 @@ class SupplyNetwork(core.Environment):
         t, nothing = self.topology, jnp.zeros(self.num_skus, jnp.float32)
         usage = [params.components[p] / params.yield_rate[j] for p, j in enumerate(t.node_of)]
         capacity = list(params.capacity)
-        due = _sums([queue[0] if queue else nothing for queue in state.pipeline], t.stock_of, state.on_hand)
-        on_hand = _plus(state.on_hand, due) if self.receive_first else list(state.on_hand)
+        due = sums([queue[0] if queue else nothing for queue in state.pipeline], t.stock_of, state.on_hand)
+        on_hand = plus(state.on_hand, due) if self.receive_first else list(state.on_hand)
 
         # 2. orders are filled
-        wanted = _plus(action, state.backorders) if self.order_backlog else list(action)
+        wanted = plus(action, state.backorders) if self.order_backlog else list(action)
         shipped = self._allocate(wanted, t.supplier_of, self._producible(on_hand, capacity, usage))
-        output = _sums(shipped, t.supplier_of, t.suppliers)
+        output = sums(shipped, t.supplier_of, t.suppliers)
         on_hand = self._less(on_hand, output, usage)
 
         # 3. deliveries
         pipeline = tuple((*queue, s)[1:] for queue, s in zip(state.pipeline, shipped, strict=True))
         at_once = [nothing if lead_time else s for lead_time, s in zip(t.lead_times, shipped, strict=True)]
-        received = _plus(due, _sums(at_once, t.stock_of, on_hand))
-        on_hand = _plus(on_hand, _minus(received, due) if self.receive_first else received)
+        received = plus(due, sums(at_once, t.stock_of, on_hand))
+        on_hand = plus(on_hand, minus(received, due) if self.receive_first else received)
 
         # 4. demand
         demand = list(self._demand(state, exo, params))
-        asked = _plus(state.backlog, demand)
-        sold = self._allocate(asked, t.server_of, self._producible(on_hand, _minus(capacity, output), usage))
-        sales = _sums(sold, t.server_of, t.suppliers)
+        asked = plus(state.backlog, demand)
+        sold = self._allocate(asked, t.server_of, self._producible(on_hand, minus(capacity, output), usage))
+        sales = sums(sold, t.server_of, t.suppliers)
         on_hand = self._less(on_hand, sales, usage)
         waiting = [jnp.maximum(b - s, 0.0) for b, s in zip(state.backlog, sold, strict=True)]
-        newly_unmet = _minus(_minus(asked, sold), waiting)
-        backlogged = _times(params.backlog_share, newly_unmet)
-        flows = _Flows(
+        newly_unmet = minus(minus(asked, sold), waiting)
+        backlogged = times(params.backlog_share, newly_unmet)
+        flows = Flows(
             demanded=demand,
             sold=sold,
-            lost=_minus(newly_unmet, backlogged),
+            lost=minus(newly_unmet, backlogged),
             backlogged=backlogged,
-            backlog=_plus(waiting, backlogged),
+            backlog=plus(waiting, backlogged),
             ordered=list(action),
             shipped=shipped,
-            unfilled=_minus(wanted, shipped),
+            unfilled=minus(wanted, shipped),
             received=received,
-            output=_plus(output, sales)[: len(t.nodes)],
+            output=plus(output, sales)[: len(t.nodes)],
             in_transit=[sum(queue, nothing) for queue in pipeline],
             on_hand=on_hand,
         )
 
         # 5. costs are charged on what there is at this moment
-        ledger = self._ledger(flows, params)
+        ledger = ledger_of(flows, t, params)
         following = State(
             time=state.time + 1,
             exo=exo.next,
@@ -281,7 +232,7 @@ class SupplyNetwork(core.Environment):
     def _allocate(self, wanted: Sequence[Array], owners: Sequence[int], available: Sequence[Array]) -> list[Array]:
         """What each claim gets of what its owner has."""
         if self.allocation == "proportional":
-            part = [dynamics.share(a, w) for a, w in zip(available, _sums(wanted, owners, available), strict=True)]
+            part = [dynamics.share(a, w) for a, w in zip(available, sums(wanted, owners, available), strict=True)]
             return [w * part[owner] for w, owner in zip(wanted, owners, strict=True)]
         left, granted = list(available), []
         for w, owner in zip(wanted, owners, strict=True):
@@ -299,33 +250,11 @@ class SupplyNetwork(core.Environment):
         except NotImplementedError:  # values that are given
             return goodwill * exo.demand
 
-    def _next_goodwill(self, goodwill: tuple[Array, ...], flows: "_Flows", params: Params) -> tuple[Array, ...]:
-        unserved = _plus(flows.lost, flows.backlog)
+    def _next_goodwill(self, goodwill: tuple[Array, ...], flows: Flows, params: Params) -> tuple[Array, ...]:
+        unserved = plus(flows.lost, flows.backlog)
         better = [jnp.minimum(params.goodwill_cap, g * params.goodwill_growth) for g in goodwill]
         worse = [jnp.maximum(params.goodwill_floor, g * params.goodwill_decay) for g in goodwill]
         return tuple(jnp.where(units > 0, w, b) for units, w, b in zip(unserved, worse, better, strict=False))
-
-    def _ledger(self, flows: "_Flows", params: Params) -> Ledger:
-        t = self.topology
-        paid = _times(params.unit_cost, flows.shipped)
-        shipments = [jnp.where(s > 0, 1.0, 0.0) for s in flows.shipped]
-
-        def by_node(values, nodes):  # what concerns sources is nobody's
-            return jnp.stack(_sums(values, nodes, t.suppliers)[: len(t.nodes)])
-
-        return Ledger(
-            revenue=by_node(_times(params.price, flows.sold), t.server_of),
-            transfer_revenue=by_node(paid, t.supplier_of),
-            purchase=by_node(paid, t.customer_of),
-            fixed_order=by_node(_times(params.fixed_order_cost, shipments), t.customer_of),
-            operating=jnp.stack(_times(params.operating_cost, flows.output)),
-            holding=by_node(_times(params.holding_cost, flows.on_hand), t.node_of),
-            pipeline=by_node(_times(params.pipeline_cost, flows.in_transit), t.customer_of),
-            stockout=by_node(_times(params.stockout_cost, _plus(flows.lost, flows.backlog)), t.server_of),
-            unfilled=by_node(_times(params.unfilled_cost, flows.unfilled), t.supplier_of),
-            written_off=jnp.zeros((len(t.stocks), self.num_skus), jnp.float32),
-            **{name: jnp.stack(getattr(flows, name)) for name in Ledger.UNITS if name != "written_off"},
-        )
 
     # -- what policies read ---------------------------------------------------------------------------------------
     @property
@@ -349,17 +278,17 @@ class SupplyNetwork(core.Environment):
     def claims(self, state: State) -> Array:
         """Units [J, K] of every node's output that others wait for: customers, and orders where they wait."""
         t = self.topology
-        orders = _sums(state.backorders, t.supplier_of, t.suppliers) if self.order_backlog else None
-        claims = _sums(state.backlog, t.server_of, t.suppliers)
-        return jnp.stack((claims if orders is None else _plus(claims, orders))[: len(t.nodes)])
+        orders = sums(state.backorders, t.supplier_of, t.suppliers) if self.order_backlog else None
+        claims = sums(state.backlog, t.server_of, t.suppliers)
+        return jnp.stack((claims if orders is None else plus(claims, orders))[: len(t.nodes)])
 
     def stock_position(self, state: State, usage: Array | float = 1.0) -> Array:
         """Inventory position [P, K] of every stock: on hand, under way and waiting at suppliers, less the claims on its
         node, of which a unit takes ``usage`` [P, K]."""
         t = self.topology
         coming = [sum(queue, jnp.zeros(self.num_skus, jnp.float32)) for queue in state.pipeline]
-        coming = _plus(coming, state.backorders) if self.order_backlog else coming
-        position = jnp.stack(_plus(state.on_hand, _sums(coming, t.stock_of, state.on_hand)))
+        coming = plus(coming, state.backorders) if self.order_backlog else coming
+        position = jnp.stack(plus(state.on_hand, sums(coming, t.stock_of, state.on_hand)))
         return position - usage * self.claims(state)[np.asarray(t.node_of)]
 
     def inventory_position(self, state: State) -> Array:
@@ -429,27 +358,6 @@ class SupplyNetwork(core.Environment):
     def _node_scale(self, params: Params) -> list[Array]:
         """Units [K] that typically pass each node, in which observations are measured."""
         t = self.topology
-        into = _sums(params.demand_scale, t.customer_of, t.nodes)
-        out = _sums(params.demand_scale, t.supplier_of, t.suppliers)
-        return [out[j] + 1.0 if node in t.plants else into[j] for j, node in enumerate(t.nodes)]
-
-
-# -- lists of arrays, one per arc, node, stock or market --------------------------------------------------------------
-def _plus(a: Any, b: Any) -> list[Array]:
-    return [x + y for x, y in zip(a, b, strict=True)]
-
-
-def _minus(a: Any, b: Any) -> list[Array]:
-    return [x - y for x, y in zip(a, b, strict=True)]
-
-
-def _times(a: Any, b: Any) -> list[Array]:
-    return [x * y for x, y in zip(a, b, strict=True)]
-
-
-def _sums(values: Any, owners: Sequence[int], like: Sequence[Any]) -> list[Array]:
-    """Sums of the values of every owner, as many as ``like`` has entries."""
-    sums = [jnp.zeros_like(values[0])] * len(like)
-    for value, owner in zip(values, owners, strict=True):
-        sums[owner] = sums[owner] + value
-    return sums
+        into = sums(params.demand_scale, t.customer_of, t.nodes)
+        out = sums(params.demand_scale, t.supplier_of, t.suppliers)
+        return [jnp.maximum(out[j], 1.0) if node in t.plants else into[j] for j, node in enumerate(t.nodes)]
