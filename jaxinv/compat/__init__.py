@@ -5,6 +5,7 @@
 ``GymnaxFiveValueEnv``       the same with the five values a step of gymnax before 1.0
 ``GymnasiumEnv``             a ``gymnasium.Env``
 ``GymnasiumVectorEnv``       a ``gymnasium.vector.VectorEnv``: all environments in one compiled call
+``JaxMarlEnv``               a ``jaxmarl.MultiAgentEnv`` of ``env.multi_agent.MultiAgent``
 ``JumanjiEnv``               a ``jumanji.Environment`` with the time steps of dm_env
 ``StoaEnv``                  a ``stoa.Environment``
 ===========================  ==============================================================================
@@ -24,6 +25,7 @@ _CLIENTS = {
     "GymnaxFiveValueEnv": "gymnax",
     "GymnasiumEnv": "gymnasium",
     "GymnasiumVectorEnv": "gymnasium",
+    "JaxMarlEnv": "jaxmarl",
     "JumanjiEnv": "jumanji",
     "StoaEnv": "stoa",
 }

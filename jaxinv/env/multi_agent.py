@@ -99,16 +99,16 @@ class Division:
 # -- the view ---------------------------------------------------------------------------------------------------------
 @struct.dataclass(kw_only=True)
 class Params(struct.Typed):
-    env: Any  # of the environment that is divided
+    inner: Any  # parameters of the environment that is divided
     team_share: Array = struct.leaf(1.0, low=0.0, high=1.0)  # [] weight of the mean over all agents in a reward
 
     @property
     def max_steps_in_episode(self) -> Array:
-        return self.env.max_steps_in_episode
+        return self.inner.max_steps_in_episode
 
     @property
     def discount(self) -> Array:
-        return self.env.discount
+        return self.inner.discount
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,35 +165,35 @@ class MultiAgent(core.Environment):
 
     # -- parameters and randomness are those of env ---------------------------------------------------------------
     def default_params(self) -> Params:
-        return Params(env=self.env.default_params())
+        return Params(inner=self.env.default_params())
 
     def num_uniforms(self, params: Params) -> int:
-        return self.env.num_uniforms(params.env)
+        return self.env.num_uniforms(params.inner)
 
     def num_initial_uniforms(self, params: Params) -> int:
-        return self.env.num_initial_uniforms(params.env)
+        return self.env.num_initial_uniforms(params.inner)
 
     def init_state(self, u: Array, params: Params) -> Any:
-        return self.env.init_state(u, params.env)
+        return self.env.init_state(u, params.inner)
 
     def exogenous(self, u: Array, state: Any, params: Params) -> Any:
-        return self.env.exogenous(u, state, params.env)
+        return self.env.exogenous(u, state, params.inner)
 
     # -- actions and rewards --------------------------------------------------------------------------------------
     def transition(self, state: Any, action: Array, exo: Any, params: Params) -> tuple[Any, core.Outcome]:
-        state, outcome = self.env.transition(state, self.joint_action(action, params), exo, params.env)
+        state, outcome = self.env.transition(state, self.joint_action(action, params), exo, params.inner)
         own = self.own_rewards(outcome.ledger)
         return state, outcome.replace(reward=own + params.team_share * (jnp.mean(own) - own))  # type: ignore[attr-defined]
 
     def own_rewards(self, ledger: Any) -> Array:
         """Gains less costs that the ledger books for each agent, [A]."""
         gains = sum((getattr(ledger, name) for name in ledger.GAINS), jnp.float32(0))
-        money = gains - sum((getattr(ledger, name) for name in ledger.COSTS), jnp.float32(0))
+        money: Any = gains - sum((getattr(ledger, name) for name in ledger.COSTS), jnp.float32(0))
         return jnp.sum(self.division.money.split(money).reshape(self.num_agents, -1), 1)
 
     def joint_action(self, action: Array, params: Params) -> Any:
         """The action of ``env`` that the agents' make together."""
-        space, layout = self.env.action_space(params.env), self.division.action
+        space, layout = self.env.action_space(params.inner), self.division.action
         shapes = [leaf.shape for leaf in spaces.leaves(space)]  # type: ignore[attr-defined]
         sizes = [layout.size(shape) for shape in shapes]
         if np.size(action) != self.num_agents * sum(sizes):
@@ -204,22 +204,22 @@ class MultiAgent(core.Environment):
         return jax.tree.structure(inner, is_leaf=lambda x: isinstance(x, spaces.Space)).unflatten(leaves)
 
     def native_action(self, action: Array, state: Any, params: Params) -> Any:
-        return self.env.native_action(self.joint_action(action, params), state, params.env)
+        return self.env.native_action(self.joint_action(action, params), state, params.inner)
 
     def action_space(self, params: Params) -> spaces.Space:
-        space = self.env.action_space(params.env)
+        space = self.env.action_space(params.inner)
         leaves, layout = spaces.leaves(space), self.division.action
         if len(leaves) == 1 and isinstance(leaf := leaves[0], spaces.Discrete):
-            each = layout.split(jnp.zeros(leaf.shape)).reshape(self.num_agents, -1).shape[1]
+            each = layout.split(jnp.zeros(leaf.shape)).size // self.num_agents
             return spaces.Discrete(leaf.n, (self.num_agents,) if each == 1 else (self.num_agents, each), leaf.dtype)
         return self._vectors(space, layout)
 
     def action_mask(self, state: Any, params: Params) -> Array | None:
         """Legal choices, bool [A, D, n] or [A, n]; None where all are, or there are none to choose from."""
-        mask, space, layout = self.env.action_mask(state, params.env), self.action_space(params), self.division.action
+        mask, space, layout = self.env.action_mask(state, params.inner), self.action_space(params), self.division.action
         if not isinstance(space, spaces.Discrete) or (mask is None and not layout.padded):
             return None
-        (leaf,) = spaces.leaves(self.env.action_space(params.env))
+        (leaf,) = spaces.leaves(self.env.action_space(params.inner))
         shape = (*leaf.shape, space.n)  # type: ignore[attr-defined]
         mask = jnp.ones(shape, bool) if mask is None else jax.tree.leaves(mask)[0]
         legal = layout.split(mask, features=1).reshape(*space.shape, space.n)
@@ -230,15 +230,15 @@ class MultiAgent(core.Environment):
 
     # -- observations ---------------------------------------------------------------------------------------------
     def observe(self, state: Any, params: Params) -> Array:
-        parts = [self.division.observation.split(x, 1) for x in jax.tree.leaves(self.env.observe(state, params.env))]
+        parts = [self.division.observation.split(x, 1) for x in jax.tree.leaves(self.env.observe(state, params.inner))]
         return jnp.concatenate([part.reshape(self.num_agents, -1) for part in parts], 1)
 
     def observation_space(self, params: Params) -> spaces.Box:
-        return self._vectors(self.env.observation_space(params.env), self.division.observation, features=1)
+        return self._vectors(self.env.observation_space(params.inner), self.division.observation, features=1)
 
     def global_state(self, state: Any, params: Params) -> Array:
         """All that ``env`` observes as one vector, for critics that see everything."""
-        return jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(self.env.observe(state, params.env))])
+        return jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(self.env.observe(state, params.inner))])
 
     def _vectors(self, space: Any, layout: Axes | Owners, features: int = 0) -> spaces.Box:
         """What the agents have of ``space``, [A, D]."""

@@ -18,6 +18,7 @@ CLIENTS = {
     "GymnaxFiveValueEnv": "gymnax",
     "GymnasiumEnv": "gymnasium",
     "GymnasiumVectorEnv": "gymnasium",
+    "JaxMarlEnv": "jaxmarl",
     "JumanjiEnv": "jumanji",
     "StoaEnv": "stoa",
 }

@@ -62,7 +62,7 @@ PROBLEMS = {
 def test_everything_is_divided_and_nothing_else_changes(problem, key):
     env, by, rows, num_agents = PROBLEMS[problem]
     view = MultiAgent(env, by)
-    params = Params(env=env.make_params(max_steps_in_episode=2))
+    params = Params(inner=env.make_params(max_steps_in_episode=2))
     assert len(set(view.agents)) == view.num_agents == num_agents
 
     def run(team_share):
@@ -73,10 +73,10 @@ def test_everything_is_divided_and_nothing_else_changes(problem, key):
             action = space.low + jax.random.uniform(k, space.shape) * (jnp.minimum(space.high, 10.0) - space.low)
             joint = view.joint_action(action, shared)
             u = jax.random.uniform(k, (view.num_step_uniforms(shared),))
-            expected = env.step_from_uniforms(u, state, joint, shared.env)
+            expected = env.step_from_uniforms(u, state, joint, shared.inner)
             result = view.step_from_uniforms(u, state, action, shared)
             inside = (
-                env.action_space(shared.env).contains(joint)
+                env.action_space(shared.inner).contains(joint)
                 & space.contains(action)
                 & view.observation_space(shared).contains(result[0])
             )
@@ -146,14 +146,14 @@ def test_what_is_decided_for_lack_of_arcs_is_ignored():
 def test_masks_are_divided(by, rows, key):
     env = DiscreteOrders(MultiSku(3, 2, max_lead_time=1), max_order=4, max_position=60.0)
     view = MultiAgent(env, by)
-    params = Params(env=env.make_params(minimum_order=np.array([0.0, 2.0, 3.0])))
+    params = Params(inner=env.make_params(minimum_order=np.array([0.0, 2.0, 3.0])))
 
     @jax.jit
     def masks():
         state = view.reset(key, params)[1]
         state = state.replace(on_hand=jnp.array([[55.0, 58, 60], [0, 57, 70]]))
-        joint = env.decode(view.joint_action(view.action_space(params).sample(key), params), state, params.env)
-        return view.action_mask(state, params), env.action_mask(state, params.env), joint
+        joint = env.decode(view.joint_action(view.action_space(params).sample(key), params), state, params.inner)
+        return view.action_mask(state, params), env.action_mask(state, params.inner), joint
 
     mask, expected, joint = masks()
     assert mask.shape == (*view.action_space(params).shape, 5)
@@ -187,7 +187,7 @@ def test_views_are_values():
     assert made != MultiAgent(Serial())
     cells = MultiAgent(MultiWarehouse(), ("warehouse", "sku"))
     assert cells != MultiAgent(MultiWarehouse(), "sku")
-    params = pickle.loads(pickle.dumps(Params(env=Serial().default_params(), team_share=0.5)))
+    params = pickle.loads(pickle.dumps(Params(inner=Serial().default_params(), team_share=0.5)))
     assert (params.team_share, params.max_steps_in_episode, params.discount) == (0.5, 365, np.float32(0.99))
 
 
@@ -200,7 +200,7 @@ def test_what_cannot_be_divided():
     with pytest.raises(ValueError, match="cannot combine sku and sku"):
         MultiAgent(MultiWarehouse(), ("sku", "sku"))
     with pytest.raises(ValueError, match="team_share must be <= 1"):
-        Params(env=None, team_share=2.0)
+        Params(inner=None, team_share=2.0)
     view = MultiAgent(Serial())
     with pytest.raises(ValueError, match=r"actions must have the shape \(3, 1\), got \(4, 1\)"):
         view.joint_action(jnp.zeros((4, 1)), view.default_params())
@@ -227,7 +227,7 @@ def test_independent_learners_improve_the_team(key):
     observation. A player who sticks to the incoming order starts as one of five choices."""
     env = OrderDeviations(BeerGame())
     view = MultiAgent(env)
-    params = Params(env=env.make_params(), team_share=1.0)
+    params = Params(inner=env.make_params(), team_share=1.0)
     lanes, length, names = 256, 20, jnp.eye(view.num_agents)
 
     def logits(weights, observations):
