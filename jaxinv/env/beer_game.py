@@ -235,6 +235,12 @@ class BeerGame(core.Environment):
         """Order [1] of the last player."""
         return action[-1:], lambda orders: action.at[-1:].set(orders)
 
+    def flow(self) -> tuple[tuple[str, str, str], ...]:
+        names = ["customers", *(f"player {i}" for i in range(len(self.order_delays))), "supplier"]
+        delays = zip(self.order_delays, self.transport_delays, strict=True)
+        labels = ["", *(f"orders {order}, goods {transport}" for order, transport in delays)]
+        return tuple(zip(names[1:], names[:-1], labels, strict=True))[::-1]
+
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Box:
         return spaces.Box(np.float32(0), np.float32(UNLIMITED), self.cells)

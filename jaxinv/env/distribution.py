@@ -376,6 +376,12 @@ class Distribution(core.Environment):
         """Order [1] of the warehouse."""
         return action[:1], lambda orders: action.at[:1].set(orders)
 
+    def flow(self) -> tuple[tuple[str, str, str], ...]:
+        lanes = [("supplier", "warehouse", f"L = {self.warehouse_lead_time}")]
+        for i, lead_time in enumerate(self.store_lead_times):
+            lanes += [("warehouse", f"store {i}", f"L = {lead_time}"), (f"store {i}", f"customers {i}", "")]
+        return tuple(lanes)
+
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Box:
         return spaces.Box(np.float32(0), np.float32(UNLIMITED), self.cells)

@@ -221,6 +221,11 @@ class DualSourcing(core.Environment):
         """The action that places ``orders`` [] with the regular supplier; there are no transfers."""
         return Action(regular=orders, expedited=jnp.zeros_like(orders))
 
+    def flow(self) -> tuple[tuple[str, str, str], ...]:
+        regular, expedited = self.regular_lead_time, self.expedited_lead_time
+        lanes = (("regular supplier", "stock", f"L = {regular}"), ("expedited supplier", "stock", f"L = {expedited}"))
+        return (*lanes, ("stock", "customers", ""))
+
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Tree:
         units = spaces.Box(np.float32(0), np.float32(UNLIMITED))

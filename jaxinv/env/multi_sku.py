@@ -305,6 +305,10 @@ class MultiSku(core.Environment):
         """Orders [1, K] of the last warehouse."""
         return action[-1:], lambda orders: action.at[-1:].set(orders)
 
+    def flow(self) -> tuple[tuple[str, str, str], ...]:
+        names = ["customers", *(f"echelon {i}" for i in range(self.num_echelons)), "supplier"]
+        return tuple((a, b, f"{self.num_skus} SKUs") for a, b in zip(names[1:], names[:-1], strict=True))[::-1]
+
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Box:
         return spaces.Box(np.float32(0), np.float32(UNLIMITED), self.cells)
@@ -339,7 +343,7 @@ class MultiSku(core.Environment):
             ahead = range(self.max_lead_time + 1)
             features += [params.demand.mean(state.exo.demand, a)[None] / scale for a in ahead]
             features += [is_today[None, None] for is_today in jax.nn.one_hot(state.exo.demand.day % 7, 7)]
-        return jnp.stack([jnp.broadcast_to(feature, self.cells) for feature in features], -1)
+        return jnp.moveaxis(jnp.stack([jnp.broadcast_to(feature, self.cells) for feature in features]), 0, -1)
 
 
 def _broadcast(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:

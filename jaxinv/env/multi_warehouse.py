@@ -139,6 +139,8 @@ class MultiWarehouse(core.Environment):
     transfers: bool = True
     cross_shipping: bool = False
 
+    agent_axes: ClassVar = {"warehouse": 0, "sku": -1}
+
     def __post_init__(self):
         for name, low in (("num_warehouses", 1), ("num_skus", 1), ("max_lead_time", 0)):
             value = getattr(self, name)
@@ -358,6 +360,11 @@ class MultiWarehouse(core.Environment):
         supply = jnp.clip(-wish, 0.0, state.on_hand)
         allowed = jnp.broadcast_to(self._lanes(params.transfer_cost)[:, :, None], (self.num_warehouses, *self.cells))
         return dynamics.ship_cheapest_first(supply, jnp.maximum(wish, 0.0), params.transfer_cost, allowed)
+
+    def flow(self) -> tuple[tuple[str, str, str], ...]:
+        names = [f"warehouse {i}" for i in range(self.num_warehouses)]
+        lanes = [("supplier", name, "") for name in names] + [(name, f"customers {name[10:]}", "") for name in names]
+        return (*lanes, *((a, b, "") for a in names for b in names if self.transfers and a != b))
 
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Tree:

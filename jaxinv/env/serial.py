@@ -216,6 +216,11 @@ class Serial(core.Environment):
         """Order [1] of the last stage."""
         return action[-1:], lambda orders: action.at[-1:].set(orders)
 
+    def flow(self) -> tuple[tuple[str, str, str], ...]:
+        names = ["customers", *(f"stage {i}" for i in range(len(self.lead_times))), "supplier"]
+        labels = ["", *(f"L = {lead_time}" for lead_time in self.lead_times)]
+        return tuple(zip(names[1:], names[:-1], labels, strict=True))[::-1]
+
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Box:
         return spaces.Box(np.float32(0), np.float32(UNLIMITED), self.cells)
