@@ -196,7 +196,7 @@ class Shocked(Wrapper):
         Raises ``ValueError`` for a name or a value that does not fit.
         """
         inner = self.env.default_params() if inner is None else inner
-        count, orders = regimes.num_regimes, self._no_orders()
+        count, orders = regimes.num_regimes, self.no_orders()
         named = {}
         for name, value in (factors or {}).items():
             if name not in (allowed := _numbers(inner)):
@@ -204,7 +204,9 @@ class Shocked(Wrapper):
                 raise ValueError(f"Shocked.factors: {owner} has no number {name!r}; it has {', '.join(allowed)}")
             named[name] = _rows(f"factors[{name!r}]", value, count, getattr(inner, name).shape)
         late = self._of_orders("slip", slip, count, orders)
-        if (highest := max(np.max(leaf) for leaf in jax.tree.leaves(late))) > self.max_slip:
+        if any((leaf != np.round(leaf)).any() for leaf in jax.tree.leaves(late)):
+            raise ValueError(f"Shocked.slip must be whole numbers of periods, got {slip!r}")
+        if (highest := max(np.max(leaf, initial=0) for leaf in jax.tree.leaves(late))) > self.max_slip:
             raise ValueError(f"Shocked.slip must be <= max_slip = {self.max_slip}, got {highest:g}")
         return Params(
             max_steps_in_episode=inner.max_steps_in_episode,
@@ -220,7 +222,7 @@ class Shocked(Wrapper):
             ),
         )
 
-    def _no_orders(self) -> Any:
+    def no_orders(self) -> Any:
         """The orders from outside suppliers of an action that orders nothing."""
         return self.env.supplier_orders(self.env.order_action(jnp.zeros(self.env.cells, jnp.float32)))[0]
 
@@ -257,7 +259,7 @@ class Shocked(Wrapper):
 
     # -- the transition -------------------------------------------------------------------------------------------
     def init_state(self, u: Array, params: Params) -> State:
-        bare, orders = self.env.init_state(u, params.inner), self._no_orders()
+        bare, orders = self.env.init_state(u, params.inner), self.no_orders()
         return State(
             time=bare.time,
             exo=ExoState(inner=bare.exo, regime=params.shocks.regimes.first()),
@@ -323,7 +325,7 @@ class Shocked(Wrapper):
         return self.env.native_action(action, state.bare, params.inner)
 
     def observation_space(self, params: Params) -> spaces.Space:
-        orders, regimes, entries = self._no_orders(), params.shocks.regimes.num_regimes, max(self.max_slip, 1)
+        orders, regimes, entries = self.no_orders(), params.shocks.regimes.num_regimes, max(self.max_slip, 1)
 
         def continued(space):
             *cells, features = space.shape

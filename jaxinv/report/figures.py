@@ -104,3 +104,28 @@ def policy_map(on_hand: Any, pipeline: Any, policies: Mapping[str, Any], *, titl
     figure.colorbar(mesh, ax=list(grid), label="units ordered")
     figure.suptitle(title)
     return figure
+
+
+def shock_response(periods: Any, policies: Mapping[str, Mapping[str, Any]], length: int, *, title: str = "") -> Figure:
+    """What a shock does to each policy: a panel per quantity, a line per policy, dashed what it would be without.
+
+    ``periods``: [T], 0 for the first of the ``length`` periods of the shock, which are shaded; ``policies``: name ->
+    {"shock", "calm"} -> {quantity: [T]}.
+    """
+    quantities = list(next(iter(policies.values()))["shock"])
+    figure = Figure(figsize=(8, 1.9 * len(quantities) + 1.1), layout="constrained")
+    rows = figure.subplots(len(quantities), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, quantity in zip(rows, quantities, strict=True):
+        axes.axvspan(-0.5, length - 0.5, color=_COLOURS[7], alpha=0.2, linewidth=0, label="shock")
+        for (name, series), colour in zip(policies.items(), _COLOURS, strict=False):
+            axes.plot(periods, series["calm"][quantity], color=colour, linewidth=0.8, linestyle="--", alpha=0.7)
+            axes.plot(periods, series["shock"][quantity], color=colour, linewidth=1.4, label=name)
+        axes.set_ylabel(quantity)
+        axes.grid(alpha=0.3)
+        axes.margins(x=0.01)
+    rows[0].plot([], [], color=_COLOURS[8], linewidth=0.8, linestyle="--", alpha=0.7, label="without the shock")
+    rows[-1].set_xlabel("periods since the shock began")
+    figure.align_ylabels()
+    figure.suptitle(title, fontsize=11)
+    figure.legend(*rows[0].get_legend_handles_labels(), fontsize=8, ncols=5, loc="outside lower center")
+    return figure

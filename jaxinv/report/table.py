@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 
@@ -35,4 +36,29 @@ def comparison_table(result: Mapping[str, Any], *, title: str = "") -> Table:
         )
     if result["lower_bound"] is not None:
         table.add_row("lower bound (hindsight)", f"{result['lower_bound']:,.1f}", style="dim")
+    return table
+
+
+def stress_table(rows: Mapping[str, Any], *, title: str = "") -> Table:
+    """Three lines per policy that met a shock, the least extra cost first: ``before``, ``during`` and ``after`` it with
+    ``cost``, ``fill_rate`` and ``stock``; ``extra_cost`` with its interval; ``recovery_periods``."""
+    caption = "means per period; extra cost in all with its 95 % interval; periods after the shock until recovery"
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left")
+    table.add_column("policy", no_wrap=True)
+    table.add_column("")
+    for name in ("cost", "fill rate", "stock", "extra cost", "recovery"):
+        table.add_column(name, justify="right")
+    phases = "before", "during", "after"
+    for name, row in sorted(rows.items(), key=lambda item: item[1]["extra_cost"]):
+        low, high = row["extra_cost_ci95"]
+        recovery = row["recovery_periods"]
+        table.add_row(
+            name,
+            "\n".join(phases),
+            "\n".join(f"{row[phase]['cost']:,.1f}" for phase in phases),
+            "\n".join(f"{row[phase]['fill_rate']:.1%}" for phase in phases),
+            "\n".join(f"{row[phase]['stock']:,.1f}" for phase in phases),
+            f"{row['extra_cost']:+,.1f}\n{low:+,.1f}\n{high:+,.1f}",
+            "not yet" if recovery is None else str(recovery),
+        )
     return table
