@@ -35,7 +35,7 @@ def test_each_cell_is_normal():
     assert demand.num_uniforms == 3
 
 
-@pytest.mark.parametrize("correlation", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("correlation", [0.0, 1.0])
 def test_slopes_are_finite(correlation):
     u = jnp.array([0.3, 0.6, 0.8])
 
