@@ -310,6 +310,11 @@ class Shocked(Wrapper):
         """Of ``BeerGame``."""
         return self.env.on_order(state.bare) + self._owed_to_cells(state)
 
+    def stock_position(self, state: State, usage: Array | float = 1.0) -> Array:
+        """Of ``SupplyNetwork``."""
+        stocks = np.asarray(self.env.topology.stock_of)
+        return self.env.stock_position(state.bare, usage).at[stocks].add(self._owed_to_cells(state))
+
     def expedited_position(self, state: State) -> Array:
         """Of ``DualSourcing``."""
         return self.env.expedited_position(state.bare) + self.owed(state).expedited

@@ -237,6 +237,22 @@ def test_only_the_outside_supplier_fails(key):
     assert position.tolist() == [0.0, 0.0, 4.0]
 
 
+def test_what_waits_counts_in_the_stock_it_is_meant_for(key):
+    """In a network, that of the arc's customer; arcs inside it have nothing to wait for at a source."""
+    env, _ = make("SupplyNetwork-v0")
+    shocked = Shocked(env)
+    _, state = shocked.reset(key)
+    waiting = 1.0 + jnp.arange(len(state.waiting), dtype=jnp.float32)[:, None]
+    state = state.replace(waiting=jnp.broadcast_to(waiting, state.waiting.shape))
+    more = shocked.stock_position(state) - env.stock_position(state.bare)
+    expected = np.zeros(more.shape)
+    sources = [e for e, arc in enumerate(env.topology.arcs) if arc.supplier in env.topology.sources]
+    assert sources
+    for number, arc in enumerate(sources):
+        expected[env.topology.stock_of[arc]] += 1.0 + number
+    np.testing.assert_allclose(more, expected, atol=1e-4)
+
+
 def test_observations_tell_the_regime_and_what_is_owed(key):
     env = Shocked(ITEM, max_slip=2)
     params = env.make_params(window(0, 2), QUIET.replace(demand_scale=2.0), capacity=[9.0, 3.0], slip=[0, 2])
@@ -270,7 +286,9 @@ def test_the_protocol_is_kept():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["DualSourcing-v0", "MultiWarehouse-v0", "Serial-v0", "Ecommerce-v0"])
+@pytest.mark.parametrize(
+    "name", ["DualSourcing-v0", "MultiWarehouse-v0", "Serial-v0", "SupplyNetwork-v0", "Ecommerce-v0"]
+)
 def test_the_protocol_is_kept_by_others(name):
     env, inner = make(name)
     shocked = Shocked(env, max_slip=2)
