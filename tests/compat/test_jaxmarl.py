@@ -83,7 +83,7 @@ def test_spaces_of_numbers(key):
         np.testing.assert_array_equal(space.high > 0, [True, agent == "retailer"])
         assert env.observation_space(agent).shape == observations[agent].shape
         assert env.observation_space(agent).contains(observations[agent])
-    _, _, rewards, _, _ = env.step_env(key, state, {agent: jnp.ones(2) for agent in env.agents})
+    _, _, rewards, _, _ = jax.jit(env.step_env)(key, state, {agent: jnp.ones(2) for agent in env.agents})
     assert len({float(reward) for reward in rewards.values()}) == 1  # of the team, unless told otherwise
     with pytest.raises(NotImplementedError, match="its actions are numbers"):
         env.get_avail_actions(state)
