@@ -55,8 +55,10 @@ def _van_roy(name: str) -> Instance:
     )  # fmt: skip
 
 
-# -- Kaynov: one unit's lead times and demands, then cost and standard error of echelon base-stock with either rationing
-# and of proximal policy optimisation, over 100 periods; here per period.
+# -- Kaynov: customers, lead times and demand, then cost and standard error over 100 periods of echelon base-stock with
+# either rationing and of proximal policy optimisation. Neither levels nor initial states are public. The long-run costs
+# at the best levels found here lie 3 % below to 6 % above the print in 1 to 4 and 6 to 10, up to 12 % above in 5, and 2
+# to 21 % below in 11 to 14: with special deliveries, echelon base-stock can do nearly as well as the learner in 12.
 def _each(*laws: Demand) -> Empirical:
     """Independent demand in whole units, of a law [] for every store."""
     tables = [np.asarray(law.support()[1], np.float64) for law in laws]
