@@ -304,6 +304,10 @@ class SupplyNetwork(core.Environment):
         outside = np.flatnonzero(np.asarray(self.topology.supplier_of) >= len(self.topology.nodes))
         return action[outside], lambda orders: action.at[outside].set(orders)
 
+    def flow(self) -> tuple[tuple[str, str, str], ...]:
+        arcs = ((arc.supplier, arc.customer, f"L = {arc.lead_time}") for arc in self.topology.arcs)
+        return (*arcs, *((node, market, "") for node, market in self.topology.markets))
+
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Box:
         return spaces.Box(np.float32(0), np.float32(UNLIMITED), self.cells)
