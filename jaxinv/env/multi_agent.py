@@ -116,8 +116,8 @@ class MultiAgent(core.Environment):
     """``env`` as seen by A agents. Everything is as it is in ``env`` but these, which are stacked over the agents:
 
     - observations [A, O]: what ``env`` observes of the agent, as a vector;
-    - actions: of real numbers [A, D], of choices [A, D], or [A] where each has only one, as in ``DiscreteOrders``. What
-      an agent decides is cut from the action of ``env`` as its observations are;
+    - actions: of real numbers [A, D], of choices [A, D], or [A] where each agent has only one. Every number in an
+      action of ``env`` is decided by one agent: an order by who gets it, a transfer by who sends it;
     - masks of choices [A, D, n] or [A, n];
     - rewards [A]: with a ``team_share`` of 0 what the ledger books for the agent, with 1 the mean over all agents. They
       sum to the reward of ``env`` for any share.
