@@ -259,12 +259,11 @@ class Distribution(core.Environment):
         wanted = jnp.minimum(wanted, jnp.maximum(params.store_capacity - self._store_positions(state), 0.0))
 
         # 3. the warehouse's order; without a lead time it is there to be shipped
+        leaving = jnp.sum(wanted)
         if self.cross_docking:
             leaving = state.warehouse
-        else:
-            leaving = (
-                jnp.sum(wanted) if self.warehouse_lead_time == 0 else jnp.minimum(jnp.sum(wanted), state.warehouse)
-            )
+        elif self.warehouse_lead_time > 0:
+            leaving = jnp.minimum(leaving, state.warehouse)
         room = params.warehouse_capacity - sum(state.orders, state.warehouse) + leaving
         order = jnp.minimum(order, jnp.minimum(params.production_capacity, jnp.maximum(room, 0.0)))
         if self.warehouse_lead_time == 0:
