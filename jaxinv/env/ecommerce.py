@@ -349,6 +349,14 @@ class Ecommerce(core.Environment):
         """Orders [F, K]."""
         return action.orders, lambda orders: dataclasses.replace(action, orders=orders)
 
+    def flow(self) -> tuple[tuple[str, str, str], ...]:
+        centres, regions = (
+            [f"{kind} {i}" for i in range(number)]
+            for kind, number in (("centre", self.num_centres), ("region", self.num_regions))
+        )
+        lanes = [("supplier", centre, "") for centre in centres]
+        return (*lanes, *((centre, region, "") for centre in centres for region in regions))
+
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Tree:
         zero = np.float32(0)
