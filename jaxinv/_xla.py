@@ -1,6 +1,7 @@
 """A release of the compiler that must not be used as it comes."""
 
 import os
+import sys
 import warnings
 from importlib.metadata import version
 
@@ -17,9 +18,7 @@ def keep_sums_right() -> None:
         return
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_FLAG}=-reduce".strip()
 
-    from jax._src import xla_bridge
-
-    if xla_bridge.backends_are_initialized():
+    if "jax" in sys.modules and sys.modules["jax"]._src.xla_bridge.backends_are_initialized():
         warnings.warn(
             "jaxlib 0.10.2 computes some sums wrongly on CPU, and JAX ran before jaxinv could prevent it: "
             f"import jaxinv first, set XLA_FLAGS={_FLAG}=-reduce, or use another jaxlib",
