@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from statistics import NormalDist
 from typing import Any
 
 SCENARIOS = ("outage", "capacity_loss", "lead_time_slip", "surge", "collapse", "cost_jump")
@@ -131,7 +132,9 @@ def summary(met: dict[str, Any], calm: dict[str, Any], before: int, length: int)
     row |= {"extra_cost": extra[:, before:].sum(1).mean(), "extra_cost_ci95": [float(low), float(high)]}
 
     since = extra[:, end:]
-    noise = 1.96 * since.std(0, ddof=1) / np.sqrt(len(since))
+    # A band that holds in all periods together: one in twenty of them would leave that of a single one by chance.
+    quantile = NormalDist().inv_cdf(1.0 - 0.025 / since.shape[1])
+    noise = quantile * since.std(0, ddof=1) / np.sqrt(len(since))
     away = np.abs(since.mean(0)) > np.maximum(_RECOVERED * abs(calm["cost"].mean()), noise)
     periods = int(np.flatnonzero(away)[-1]) + 1 if away.any() else 0
     row["recovery_periods"] = periods if periods < len(away) else None  # None: not within what was simulated

@@ -3,7 +3,8 @@ deliveries, a surge or a collapse of demand, or a jump of costs, and how long th
 
 Heuristics are tuned on normal demand and meet every shock on the paths on which they also go without it, so that what
 the shock costs is a difference of the two. A policy has recovered when, from then on to the end, the mean cost of a
-period differs by less than 5 % from that without the shock, or by no more than noise.
+period differs by less than 5 % from that without the shock, or by no more than the noise of the paths (a 95 % band over
+all periods together).
     python -m experiments.stress --env SingleItem-v0 --set lead_time=4 stockout_cost=19 --scenarios outage surge
 """
 

@@ -74,7 +74,8 @@ class State(core.EnvState, _Around):
 @struct.dataclass
 class Unexpected(Demand):
     """``base`` with the mean of its distribution multiplied by a ``factor`` that nobody expects: ``mean`` stays what it
-    was. Counts stay counts; values that are given and have no distribution (replayed ones, tables) are multiplied."""
+    was. Counts stay counts. Values that are given and have no such distribution (replayed ones, tables) are multiplied,
+    and whole ones rounded to whole ones."""
 
     base: Demand
     factor: Array
@@ -113,12 +114,15 @@ class Unexpected(Demand):
 
     def draw(self, u: Array, state: DemandState) -> tuple[Array, DemandState]:
         demand, following = self.base.draw(u, state)
+        multiplied = self.factor * demand
+        whole = jnp.floor(multiplied + 0.5)
+        given = jnp.where(demand == jnp.round(demand), whole, multiplied), following
         try:
             law = self.law(state)
         except NotImplementedError:
-            return self.factor * demand, following
+            return given
         if self.base.num_uniforms < demand.size:  # replayed
-            return self.factor * demand, following
+            return given
         if type(law) is type(self.base):  # it may have its own way to draw
             return law.draw(u, state)[0], following
         return law.quantile(u[: demand.size].reshape(self.shape)), following

@@ -148,9 +148,10 @@ def test_a_surge_keeps_counts_and_surprises():
     surging = Unexpected(base, jnp.full(1, 1.4))
     np.testing.assert_array_equal(draw(surging, u), draw(Geometric(np.full(1, 7.0)), u))
     assert float(surging.mean(state)[0]) == 5.0
-    replayed = Trace(quantity=np.arange(6.0)[:, None], first=2, last=2)
-    drawn, _ = Unexpected(replayed, jnp.full(1, 1.5)).draw(jnp.zeros(0), replayed.init(jnp.zeros(1)))
-    assert drawn.tolist() == [3.0]
+    for values, expected in ((np.arange(6.0), 3.0), (np.arange(6.0) + 1.0, 5.0), (np.arange(6.0) + 0.5, 3.75)):
+        replayed = Trace(quantity=values[:, None], first=2, last=2)  # 2, 3 and 2.5: whole ones stay whole
+        drawn, _ = Unexpected(replayed, jnp.full(1, 1.5)).draw(jnp.zeros(0), replayed.init(jnp.zeros(1)))
+        assert drawn.tolist() == [expected]
     # On top of what the calendar says, whose memory goes on.
     modulated = Modulated(Geometric(4.0), (Regime(transition=[[0.5, 0.5], [0.5, 0.5]], factors=[1.0, 3.0]),))
     state = modulated.init(jnp.array([0.0, 0.9]))
