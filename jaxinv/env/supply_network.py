@@ -26,9 +26,9 @@ class ExoState:
     demand: Any  # DemandState
 
 
-# Tuples of small arrays rather than one array: with an axis of a dozen arcs behind the batch's, gathers, sums by node and
-# shifts take several times as long as the same arithmetic on whole batches. The price is compilation, which takes seconds
-# of a CPU core for 20 arcs and half a minute for 40; networks of hundreds of arcs want another layout.
+# Tuples of small arrays rather than one array: with an axis of a dozen arcs behind the batch's, gathers, sums by node
+# and shifts take several times as long as the same arithmetic on whole batches. The price is compilation, which takes
+# seconds of a CPU core for 20 arcs and half a minute for 40; networks of hundreds of arcs want another layout.
 @struct.dataclass(kw_only=True)
 class State(core.EnvState):
     on_hand: tuple[Array, ...]  # per stock, [K]
