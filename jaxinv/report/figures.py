@@ -123,6 +123,8 @@ def shock_response(periods: Any, policies: Mapping[str, Mapping[str, Any]], leng
         axes.set_ylabel(quantity)
         axes.grid(alpha=0.3)
         axes.margins(x=0.01)
+        if quantity.endswith("rate"):  # of a share that never moves, no more than there can be
+            axes.set_ylim(top=1.02)
     rows[0].plot([], [], color=_COLOURS[8], linewidth=0.8, linestyle="--", alpha=0.7, label="without the shock")
     rows[-1].set_xlabel("periods since the shock began")
     figure.align_ylabels()
