@@ -343,22 +343,22 @@ class SupplyNetwork(core.Environment):
 
     def observe(self, state: State, params: Params) -> Array:
         t = self.topology
-        scale = self._node_scale(params)
-        quantities = [(x, j) for x, j in zip(state.on_hand, t.node_of, strict=True)]
-        quantities += [(x, j) for queue, j in zip(state.pipeline, t.customer_of, strict=True) for x in queue]
-        quantities += [(x, j) for x, j in zip(state.backorders, t.customer_of, strict=False)]
-        quantities += [(x, j) for x, j in zip(state.backlog, t.server_of, strict=True)]
-        # Divided as a whole: in the middle of so many pieces, XLA would compute number by number.
-        features = [jnp.concatenate([x for x, _ in quantities]) / jnp.concatenate([scale[j] for _, j in quantities])]
-        features += state.goodwill
+        unit = [1.0 / scale for scale in self._node_scale(params)]
+        features = [(x, unit[j]) for x, j in zip(state.on_hand, t.node_of, strict=True)]
+        features += [(x, unit[j]) for queue, j in zip(state.pipeline, t.customer_of, strict=True) for x in queue]
+        features += [(x, unit[j]) for x, j in zip(state.backorders, t.customer_of, strict=False)]
+        features += [(x, unit[j]) for x, j in zip(state.backlog, t.server_of, strict=True)]
+        features += [(x, jnp.ones_like(x)) for x in state.goodwill]
         if self.calendar:
             for ahead in range(self.lead_time + 1):
                 expected = params.demand.mean(state.exo.demand, ahead)
-                features += [x / scale[j] for x, j in zip(expected, t.server_of, strict=True)]
-            features.append(jax.nn.one_hot(state.exo.demand.day % 7, 7))
+                features += [(x, unit[j]) for x, j in zip(expected, t.server_of, strict=True)]
+            features.append((jax.nn.one_hot(state.exo.demand.day % 7, 7), jnp.ones(7)))
         if self.horizon is not None:
-            features.append(jnp.reshape(1.0 - state.time / self.horizon, (1,)))
-        return jnp.concatenate(features)
+            features.append((jnp.reshape(1.0 - state.time / self.horizon, (1,)), jnp.ones(1)))
+        # Scaled as a whole: in the middle of so many pieces, XLA would compute number by number.
+        values, scales = zip(*features, strict=True)
+        return jnp.concatenate(values) * jnp.concatenate(scales)
 
     def _node_scale(self, params: Params) -> list[Array]:
         """Units [K] that typically pass each node, in which observations are measured."""
