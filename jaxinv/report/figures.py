@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 # A colour per cause of cost, the same in every figure, legible to colour-blind readers (Okabe & Ito).
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#999999", "#000000")
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#999999", "#000000")
 
 
 def learning_curve(steps: Any, costs: Any, references: Mapping[str, float], *, title: str = "") -> Figure:
@@ -19,10 +19,10 @@ def learning_curve(steps: Any, costs: Any, references: Mapping[str, float], *, t
     costs = np.asarray(costs).reshape(len(steps), -1)
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot(steps, np.median(costs, 1), color=_COLOURS[0], label="PPO" if costs.shape[1] == 1 else "PPO, median")
+    axes.plot(steps, np.median(costs, 1), color=COLOURS[0], label="PPO" if costs.shape[1] == 1 else "PPO, median")
     if costs.shape[1] > 1:
-        axes.fill_between(steps, costs.min(1), costs.max(1), color=_COLOURS[0], alpha=0.2, label="range over seeds")
-    for (name, level), colour in zip(references.items(), _COLOURS[1:], strict=False):
+        axes.fill_between(steps, costs.min(1), costs.max(1), color=COLOURS[0], alpha=0.2, label="range over seeds")
+    for (name, level), colour in zip(references.items(), COLOURS[1:], strict=False):
         axes.axhline(level, color=colour, linestyle="--", linewidth=1.2, label=f"{name} ({level:,.1f})")
     # The first iterations are far above everything else and would flatten what matters.
     levels = [*references.values(), *np.median(costs, 1)[len(steps) // 4 :]]
@@ -46,11 +46,11 @@ def stock_paths(
     for column, (name, series) in enumerate(policies.items()):
         for row, cell in enumerate(cells):
             axes = grid[row, column]
-            axes.bar(dates, -np.asarray(series["demand"])[:, row], color=_COLOURS[7], width=1.0, label="demand (down)")
-            axes.step(dates, np.asarray(series["on_hand"])[:, row], color=_COLOURS[0], where="mid", label="on hand")
+            axes.bar(dates, -np.asarray(series["demand"])[:, row], color=COLOURS[7], width=1.0, label="demand (down)")
+            axes.step(dates, np.asarray(series["on_hand"])[:, row], color=COLOURS[0], where="mid", label="on hand")
             orders = np.asarray(series["orders"])[:, row]
             placed = orders > 0
-            axes.plot(np.asarray(dates)[placed], orders[placed], "^", color=_COLOURS[3], markersize=4, label="ordered")
+            axes.plot(np.asarray(dates)[placed], orders[placed], "^", color=COLOURS[3], markersize=4, label="ordered")
             axes.axhline(0, color="black", linewidth=0.6)
             axes.set_title(f"{name}: {cell}", fontsize=9)
             axes.tick_params(labelsize=8)
@@ -73,7 +73,7 @@ def cost_by_cause(
     figure = Figure(figsize=(9, 0.45 * len(names) + 2.2), layout="constrained")
     axes = figure.add_subplot()
     left, right = np.zeros(len(names)), np.zeros(len(names))
-    for cause, colour in zip(causes, _COLOURS, strict=False):
+    for cause, colour in zip(causes, COLOURS, strict=False):
         value = np.array([policies[name][cause] for name in names])
         axes.barh(names, value, left=np.where(value < 0, left, right), color=colour, label=cause.replace("_", " "))
         left, right = left + np.minimum(value, 0), right + np.maximum(value, 0)
@@ -116,8 +116,8 @@ def shock_response(periods: Any, policies: Mapping[str, Mapping[str, Any]], leng
     figure = Figure(figsize=(8, 1.9 * len(quantities) + 1.1), layout="constrained")
     rows = figure.subplots(len(quantities), 1, sharex=True, squeeze=False)[:, 0]
     for axes, quantity in zip(rows, quantities, strict=True):
-        axes.axvspan(-0.5, length - 0.5, color=_COLOURS[7], alpha=0.2, linewidth=0, label="shock")
-        for (name, series), colour in zip(policies.items(), _COLOURS, strict=False):
+        axes.axvspan(-0.5, length - 0.5, color=COLOURS[7], alpha=0.2, linewidth=0, label="shock")
+        for (name, series), colour in zip(policies.items(), COLOURS, strict=False):
             axes.plot(periods, series["calm"][quantity], color=colour, linewidth=0.8, linestyle="--", alpha=0.7)
             axes.plot(periods, series["shock"][quantity], color=colour, linewidth=1.4, label=name)
         axes.set_ylabel(quantity)
@@ -125,7 +125,7 @@ def shock_response(periods: Any, policies: Mapping[str, Mapping[str, Any]], leng
         axes.margins(x=0.01)
         if quantity.endswith("rate"):  # of a share that never moves, no more than there can be
             axes.set_ylim(top=1.02)
-    rows[0].plot([], [], color=_COLOURS[8], linewidth=0.8, linestyle="--", alpha=0.7, label="without the shock")
+    rows[0].plot([], [], color=COLOURS[8], linewidth=0.8, linestyle="--", alpha=0.7, label="without the shock")
     rows[-1].set_xlabel("periods since the shock began")
     figure.align_ylabels()
     figure.suptitle(title, fontsize=11)
