@@ -29,7 +29,7 @@ def test_stages_customers_and_causes():
     demanded = next(line for line in figure.axes[3].lines if line.get_label() == "demanded")
     np.testing.assert_allclose(demanded.get_ydata(), ledger.demanded)
     bars = sum(patch.get_height() for patch in figure.axes[-1].patches)
-    assert bars == pytest.approx(-float(np.sum([jax.tree.map(lambda x: x[t], ledger).reward() for t in range(12)])))
+    assert bars == pytest.approx(-float(jax.vmap(lambda period: period.reward())(ledger).sum()), rel=1e-5)
 
 
 def test_skus_of_a_warehouse_are_added_up():
