@@ -128,9 +128,10 @@ _WEEK = (
 
 
 def _platelets(life: str, fixed_order_cost: float) -> Instance:
-    def day(dispersion: float, mean: float) -> Demand:
-        units, probabilities = (np.asarray(x, np.float64) for x in NegativeBinomial(mean, 1.0 / dispersion).support())
-        return Empirical(units[:21], [*probabilities[:20], probabilities[20:].sum()])
+    def day(dispersion: float, mean: float) -> Empirical:
+        whole = NegativeBinomial(mean, 1.0 / dispersion)  # type: ignore[arg-type]
+        units, probabilities = (np.asarray(x, np.float64) for x in whole.support())
+        return Empirical(units[:21], [*probabilities[:20], probabilities[20:].sum()])  # type: ignore[arg-type]
 
     logits = {"random_shelf_life": True, "life_logits": [1.0, 0.5], "life_logits_per_unit": [0.4, 0.8]}
     return Instance(
