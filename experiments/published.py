@@ -22,7 +22,7 @@ from jaxinv.policies.clark_scarf import serial_optimum
 
 _PERIODS = 365  # counted by the criterion "year", after a warm-up
 _WARMUP = 100
-_LARGEST_CHAIN = 1_000_000  # states that a policy may reach for its cost to be computed exactly
+_LARGEST_CHAIN = 1e8  # states that a policy may reach x outcomes, for its cost to be computed exactly
 _LARGEST_MYOPIC = 40  # units a period may demand
 
 
@@ -73,7 +73,7 @@ class Problem:
         """Optimal cost; None where the problem is too large."""
         if isinstance(self.env, Serial) and self.instance.criterion == "average":
             return serial_optimum(self.env, self.params)[1]
-        if self.model is None or self._triples() > self.max_triples:
+        if self.model is None or self.model.num_states * self.model.num_actions * self._outcomes() > self.max_triples:
             return None
         criterion = self.instance.criterion
         if criterion == "average":
@@ -92,8 +92,15 @@ class Problem:
             return self.env.horizon, self.params
         return int(self.params.max_steps_in_episode), self.params.replace(discount=jnp.float32(1.0))
 
-    def _triples(self) -> float:
+    def _outcomes(self) -> int:
+        """Outcomes that an action has in a state of the model."""
         model = self.model
+
+        def probabilities(params):
+            state = model.index_to_state(jnp.int32(0), params)
+            return model.exogenous_support(state, model.index_to_action(jnp.int32(0), params), params)[1]
+
+        return jax.eval_shape(probabilities, self.params).shape[0]
 
         def probabilities(params):
             state = model.index_to_state(jnp.int32(0), params)
@@ -132,7 +139,7 @@ class Problem:
                 yield dataclasses.replace(self.model, lattice=lattice)
 
     def _chain_cost(self, model: FiniteModel, policy: Any) -> float:
-        chain = solvers.reachable_chain(model, self.params, policy, max_states=_LARGEST_CHAIN)
+        chain = solvers.reachable_chain(model, self.params, policy, max_states=int(_LARGEST_CHAIN / self._outcomes()))
         criterion = self.instance.criterion
         if criterion == "average":
             return -float(chain.gain())

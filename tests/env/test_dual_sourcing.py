@@ -25,6 +25,7 @@ VARIANTS = {
 LEAD_TIMES = [(1, 0), (2, 0), (2, 1), (3, 1), (4, 0), (4, 3)]
 
 
+@pytest.mark.slow  # the default one is among the contract tests
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_keeps_the_protocol(name):
     structure, numbers = VARIANTS[name]

@@ -23,6 +23,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.slow  # the default one is among the contract tests
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_keeps_the_protocol(name):
     structure, numbers = VARIANTS[name]

@@ -42,11 +42,8 @@ def problem(name):
     return env, env.make_params(**numbers)
 
 
-# Without compilation random lives take a minute.
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name in ("everything", "random life L2"))) for name in VARIANTS],
-)
+@pytest.mark.slow  # the default one is among the contract tests
+@pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_keeps_the_protocol(name):
     check_environment(*problem(name))
 

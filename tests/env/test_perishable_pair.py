@@ -29,6 +29,7 @@ FOR_A, FOR_B = np.array([0.1, 0.2, 0.3, 0.1, 0.1, 0.2]), np.array([0.3, 0.1, 0.1
 SMALL = Empirical(np.arange(6), np.stack([FOR_A, FOR_B]))
 
 
+@pytest.mark.slow  # the default one is among the contract tests
 @pytest.mark.parametrize(
     ("shelf_life", "numbers"),
     [

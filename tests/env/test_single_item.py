@@ -41,6 +41,7 @@ def problem(name):
     return env, env.make_params(**numbers)
 
 
+@pytest.mark.slow  # the default one is among the contract tests
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_keeps_the_protocol(name):
     check_environment(*problem(name))
