@@ -36,9 +36,9 @@ class Program:
 
 
 # -- rollouts ---------------------------------------------------------------------------------------------------------
-def rollouts(num_envs: int, instances: tuple[tuple[int, int], ...]) -> list[Program]:
+def rollouts(num_envs: int, envs: tuple[str, ...], instances: tuple[tuple[int, int], ...]) -> list[Program]:
     """Random actions unless a policy is named, autoreset, observations computed in every period as a learner would need
-    them. Demand is tabulated where that is possible."""
+    them: lost sales, the registered ``envs`` (none: all), and ``MultiWarehouse`` of some sizes."""
     peer, peers = _peer("gymnax", "gymnax CartPole", _cartpole_rollout, num_envs)
 
     env, params = make("SingleItem-v0", instance="zipkin2008/poisson-p4-L4")
@@ -52,7 +52,7 @@ def rollouts(num_envs: int, instances: tuple[tuple[int, int], ...]) -> list[Prog
     env, params = make("Perishable-v0", instance="demoor2022/m2-exp1")
     params = params.replace(demand=params.demand.tabulated())
     programs.append(_rollout("De Moor m=2, batched", num_envs, env, params, peer=peer))
-    for other in sorted(set(registered()) - {"SingleItem-v0", "MultiWarehouse-v0"}):
+    for other in envs or sorted(set(registered()) - {"SingleItem-v0", "MultiWarehouse-v0"}):
         env, params = make(other)
         programs.append(_rollout(f"{other}, batched", num_envs, env, params, peer=peer))
     for warehouses, skus in instances:

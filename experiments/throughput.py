@@ -25,6 +25,8 @@ class Config:
     """write the rows to this file too: name, num_envs, steps_per_second, compile_seconds, peer, ratio"""
     num_envs: tuple[int, ...] = (256, 4096)
     """numbers of environments of the rollouts"""
+    envs: tuple[str, ...] = ()
+    """registered environments of the rollouts besides lost sales; all of them unless some are given"""
     instances: tuple[tuple[int, int], ...] = ((4, 6), (8, 50))
     """warehouses and SKUs of the rollouts besides the 1 x 1 lost-sales problem"""
     ppo_num_envs: tuple[int, ...] = (64, 2048)
@@ -49,7 +51,10 @@ class Config:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
 
-QUICK = {"num_envs": (8,), "instances": (), "ppo_num_envs": (4,), "num_steps": 4, "repeats": 2, "seconds": 0.01}
+QUICK = {
+    "num_envs": (8,), "envs": ("DualSourcing-v0",), "instances": (), "ppo_num_envs": (4,), "num_steps": 4, "repeats": 2,
+    "seconds": 0.01,
+}  # fmt: skip
 
 
 def measure(config: Config) -> list[dict[str, Any]]:
@@ -58,7 +63,7 @@ def measure(config: Config) -> list[dict[str, Any]]:
 
     if config.quick:
         config = dataclasses.replace(config, **QUICK)
-    groups = [speed.rollouts(n, config.instances) for n in config.num_envs]
+    groups = [speed.rollouts(n, config.envs, config.instances) for n in config.num_envs]
     groups += [speed.trainings(n, config.num_steps) for n in config.ppo_num_envs]
     rows = []
     for programs in groups:
@@ -98,7 +103,10 @@ def main() -> None:
     import jax
 
     device = jax.devices()[0].device_kind
-    Console().print(table(rows, f"Throughput, one {device} device of {os.cpu_count()} cores, jax {jax.__version__}"))
+    # Wide enough for the programs' names where the output is not a terminal.
+    Console(width=max(120, Console().width)).print(
+        table(rows, f"Throughput, one {device} device of {os.cpu_count()} cores, jax {jax.__version__}")
+    )
     if config.json is not None:
         config.json.write_text(json.dumps(rows, indent=1) + "\n")
 

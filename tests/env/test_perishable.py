@@ -391,7 +391,7 @@ def test_states_are_numbered_one_to_one(name):
     assert rows[:, :-1].max() == model.max_order
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * ("random" in n)) for n in MODELS])
 def test_outcomes_are_those_of_the_simulation(name, key):
     """Frequencies of next states, and the mean reward, of many simulated periods from a few states."""
     model, params = numbered(name, max_order=4)

@@ -278,6 +278,7 @@ def test_observations_tell_the_regime_and_what_is_owed(key):
     ]
 
 
+@pytest.mark.slow
 def test_the_protocol_is_kept():
     env = Shocked(SingleItem(lead_time=1), max_slip=1)
     inner = env.env.make_params(demand=DEMAND)

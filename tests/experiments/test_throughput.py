@@ -38,7 +38,9 @@ def test_quick_run_writes_the_rows(monkeypatch, tmp_path, capsys):
 
 def test_larger_instances_move_stock_between_warehouses(key):
     """Traced only: compiling takes long."""
-    (program,) = [p for p in speed.rollouts(8, ((2, 3),)) if p.name.startswith("2 x 3 with transfers")]
+    (program,) = [
+        p for p in speed.rollouts(8, ("DualSourcing-v0",), ((2, 3),)) if p.name.startswith("2 x 3 with transfers")
+    ]
     assert program.peer is None or "CartPole" in program.peer
     carry = jax.eval_shape(program.init, key, program.params)
     assert carry[1].transfers.shape[-2:] == (2, 3)

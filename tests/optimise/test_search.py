@@ -76,6 +76,7 @@ def test_tuning_finds_the_published_best_whatever_the_seed(lost_sales):
         assert found.cost <= best * 1.0001
 
 
+@pytest.mark.slow
 def test_tuning_with_a_fixed_cost():
     """Bijvank, Bhulai and Huh (2015), table 1: the best (s, S) costs 11.62; can-order is (s, S) for one cell. A grid
     around (17, 23) tells what is best on these paths."""
@@ -100,6 +101,7 @@ def warehouses():
     return env, params, paths, sample_paths(env, params, jax.random.key(1), 64, 520)
 
 
+@pytest.mark.slow
 def test_tuning_many_cells_is_stable_over_seeds_and_beats_textbook_levels(warehouses):
     env, params, paths, fresh = warehouses
     costs = []
@@ -134,6 +136,7 @@ def test_separable_search_credits_a_location_with_its_own_cost_only(warehouses, 
     assert not np.array_equal(levels[0][1], levels[1][1])
 
 
+@pytest.mark.slow
 def test_tuning_with_transfers_and_seasons_uses_both():
     profile = np.broadcast_to(np.array([0.3, 0.3, 0.6, 1.0, 1.4, 1.6, 1.8])[:, None, None], (7, 3, 1))
     env = MultiWarehouse(num_warehouses=3, num_skus=1, max_lead_time=2)

@@ -158,6 +158,7 @@ def test_static_price_orders_up_to_its_levels():
     assert StaticPrice(level=7.0)(SHOP, state, params, jax.random.key(0)).price.tolist() == [20]
 
 
+@pytest.mark.slow
 def test_pricing_earns_more_than_the_reference_price_on_common_paths():
     """A dear reference price for elastic demand."""
     params, _ = shop([9, 9, 9], reference_price=40.0, elasticity=3.0, unit_cost=10.0)

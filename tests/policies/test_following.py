@@ -56,6 +56,7 @@ def test_levels_and_quantities_move_in_proportion(problem):
     assert orders(policy.replace(can_order=jnp.float32(16))) == [[0, 37]]
 
 
+@pytest.mark.slow
 def test_following_the_calendar_saves_money(problem):
     params, _ = problem
     paths = sample_paths(ENV, params, jax.random.key(1), 32, 220)

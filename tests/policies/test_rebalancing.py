@@ -67,6 +67,7 @@ def test_the_rule_is_inert_without_transfers():
     assert with_rule.flows is None
 
 
+@pytest.mark.slow
 def test_rebalancing_saves_money_where_transfers_are_cheap():
     """Deliveries every 6 periods to four warehouses, on the same demand."""
     env = MultiWarehouse(num_warehouses=4, num_skus=1, max_lead_time=2)
