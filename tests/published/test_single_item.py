@@ -126,7 +126,7 @@ def test_full_backlog_is_a_newsvendor_over_the_lead_time_and_a_period(lead_time)
 
 # -- heuristics -------------------------------------------------------------------------------------------------------
 
-POISSON = [i for i in ZIPKIN if "poisson" in i.name]
+POISSON = [i.name for i in ZIPKIN if "poisson" in i.name]
 
 
 @pytest.mark.parametrize(
