@@ -131,7 +131,7 @@ POISSON = [i.name for i in ZIPKIN if "poisson" in i.name]
 
 @pytest.mark.parametrize(
     "name",
-    marked((i.name for i in POISSON), {i.name for i in POISSON if i.name[-1] in "34" or i.name.endswith("p19-L2")}),
+    marked(POISSON, {name for name in POISSON if name[-1] in "34" or name.endswith("p19-L2")}),
 )
 def test_heuristics_for_lost_sales(name):
     """All that are known to four decimals, by their exact chains."""
