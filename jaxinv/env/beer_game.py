@@ -11,8 +11,10 @@ from jax import Array
 from jaxinv import struct
 from jaxinv.demand import Demand, UniformInteger
 from jaxinv.env import core, spaces
+from jaxinv.env.demand_driven import DemandDriven, Exogenous, ExoState
 from jaxinv.env.dynamics import UNLIMITED, advance, extend, schedule
-from jaxinv.env.serial import check_numbers, filled, per_stage, whole_periods
+from jaxinv.env.given import check_demand, check_names, per_entry
+from jaxinv.env.serial import filled, whole_periods
 from jaxinv.env.wrappers import ActionWrapper
 
 
@@ -32,22 +34,12 @@ class Params(core.EnvParams):
 
 
 @struct.dataclass(kw_only=True)
-class ExoState:
-    demand: Any  # DemandState
-
-
-@struct.dataclass(kw_only=True)
 class State(core.EnvState):
     inventory: Array  # [N] on hand less units owed
     mail: Array  # [max order delay - 1, N] the player's orders; entry k is read in the (k+1)-th week from now
     transit: Array  # [max transport delay, N] shipped to the player; entry k arrives in the (k+1)-th week from now
     incoming: Array  # [N] the order that the player read last
     expected: Array  # [N] exponentially smoothed incoming orders
-
-
-@struct.dataclass(kw_only=True)
-class Exogenous(core.Exogenous):
-    demand: Array  # []
 
 
 @struct.dataclass(kw_only=True)
@@ -76,7 +68,7 @@ class Ledger(core.Ledger):
 
 
 @dataclasses.dataclass(frozen=True)
-class BeerGame(core.Environment):
+class BeerGame(DemandDriven):
     """N players in series (retailer, wholesaler, distributor, factory): player 0 serves the customers, player i orders
     from player i + 1, and the last one from a source that always delivers. Orders and shipments take time; what cannot
     be shipped is owed (Sterman 1989, Management Science 35(3)).
@@ -129,28 +121,18 @@ class BeerGame(core.Environment):
         Raises ``ValueError`` for a name or a value that does not fit.
         """
         numbers = {"demand": UniformInteger(0, 8), **numbers}  # type: ignore[arg-type]
-        check_numbers("BeerGame", Params, numbers)
+        check_names("BeerGame", Params, numbers)
+        check_demand("BeerGame", numbers["demand"], ())
         mean = float(numbers["demand"].mean())
         defaults = {
             "holding_cost": 0.5, "backlog_cost": 1.0, "smoothing": 0.25, "initial_inventory": 3.0 * round(mean),
             "initial_flow": round(mean),
         }  # fmt: skip
         players = {
-            name: per_stage(f"BeerGame.{name}", numbers.get(name, default), self.cells)
+            name: per_entry(f"BeerGame.{name}", numbers.get(name, default), self.cells)
             for name, default in defaults.items()
         }
         return Params(**{"demand_scale": max(mean, 0.1), **numbers, **players})
-
-    # -- exogenous information ------------------------------------------------------------------------------------
-    def num_uniforms(self, params: Params) -> int:
-        return params.demand.num_uniforms
-
-    def num_initial_uniforms(self, params: Params) -> int:
-        return params.demand.num_initial_uniforms
-
-    def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
-        demand, following = params.demand.draw(u, state.exo.demand)
-        return Exogenous(demand=demand, next=ExoState(demand=following))
 
     # -- the transition -------------------------------------------------------------------------------------------
     def init_state(self, u: Array, params: Params) -> State:

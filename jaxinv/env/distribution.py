@@ -12,8 +12,10 @@ from jax import Array
 from jaxinv import struct
 from jaxinv.demand import Demand, Poisson
 from jaxinv.demand.quantiles import binomial_quantile
-from jaxinv.env import core, dynamics, spaces
+from jaxinv.env import core, demand_driven, dynamics, spaces
+from jaxinv.env.demand_driven import DemandDriven, ExoState
 from jaxinv.env.dynamics import UNLIMITED
+from jaxinv.env.given import check_demand, check_names, per_entry
 
 _STORE_NUMBERS = (
     "price", "stockout_cost", "backlog_share", "special_delivery_cost", "wait_probability", "store_capacity",
@@ -44,11 +46,6 @@ class Params(core.EnvParams):
 
 
 @struct.dataclass(kw_only=True)
-class ExoState:
-    demand: Any  # DemandState
-
-
-@struct.dataclass(kw_only=True)
 class State(core.EnvState):
     warehouse: Array  # []: on hand, the order due now included
     stores: Array  # [N]: on hand less backlog, shipments due now included
@@ -57,8 +54,7 @@ class State(core.EnvState):
 
 
 @struct.dataclass(kw_only=True)
-class Exogenous(core.Exogenous):
-    demand: Array  # [N]
+class Exogenous(demand_driven.Exogenous):
     patience: Any = ()  # [N] uniforms that decide who accepts a special delivery, where there are any
 
 
@@ -89,7 +85,7 @@ class Ledger(core.Ledger):
 
 
 @dataclasses.dataclass(frozen=True)
-class Distribution(core.Environment):
+class Distribution(DemandDriven):
     """A warehouse orders one item from a supplier and ships it to N stores; what a store cannot serve is lost, waits at
     the store, or is delivered to the customer from the warehouse.
 
@@ -189,15 +185,11 @@ class Distribution(core.Environment):
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        if unknown := sorted(set(numbers) - {field.name for field in dataclasses.fields(Params)}):
-            names = ", ".join(field.name for field in dataclasses.fields(Params))
-            raise ValueError(f"Distribution has no parameter {unknown[0]!r}; it has {names}")
+        check_names("Distribution", Params, numbers)
         stores = (self.num_stores,)
         demand = numbers.pop("demand", None)
         demand = Poisson(np.full(stores, 3.0)) if demand is None else demand  # type: ignore[arg-type]
-        if not isinstance(demand, Demand) or demand.shape != stores:
-            got = getattr(demand, "shape", type(demand).__name__)
-            raise ValueError(f"Distribution.demand must be a demand process of shape {stores}, got {got}")
+        check_demand("Distribution", demand, stores)
         mean = np.asarray(demand.mean())
         by_location = np.concatenate([[mean.sum()], mean])
         initial = np.ceil(by_location * (np.array([self.warehouse_lead_time, *self.store_lead_times]) + 1))
@@ -211,10 +203,7 @@ class Distribution(core.Environment):
         }  # fmt: skip
         for names, shape in ((_STORE_NUMBERS, stores), (_LOCATION_NUMBERS, self.cells)):
             for name in names:
-                value = numbers.get(name, defaults[name])
-                if np.shape(value) not in ((), shape):
-                    raise ValueError(f"Distribution.{name} must have shape {shape} or (), got shape {np.shape(value)}")
-                numbers[name] = np.broadcast_to(np.asarray(value), shape)
+                numbers[name] = per_entry(f"Distribution.{name}", numbers.get(name, defaults[name]), shape)
         if numbers["initial_inventory"][0] < 0:
             raise ValueError(
                 "Distribution.initial_inventory of the warehouse, which comes first, must be >= 0, got "
@@ -229,9 +218,6 @@ class Distribution(core.Environment):
     # -- exogenous information ------------------------------------------------------------------------------------
     def num_uniforms(self, params: Params) -> int:
         return params.demand.num_uniforms + self.num_stores * self.special_deliveries
-
-    def num_initial_uniforms(self, params: Params) -> int:
-        return params.demand.num_initial_uniforms
 
     def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
         of_demand = params.demand.num_uniforms

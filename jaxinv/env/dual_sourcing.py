@@ -13,8 +13,10 @@ from jaxinv import struct
 from jaxinv.demand import Demand, DemandState, UniformInteger
 from jaxinv.demand.lead_time import fractile, lead_time_demand
 from jaxinv.env import core, spaces
+from jaxinv.env.demand_driven import DemandDriven, Exogenous, ExoState
 from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.env.finite import Lattice
+from jaxinv.env.given import check_demand, check_names
 
 
 @struct.dataclass(kw_only=True)
@@ -37,20 +39,10 @@ class Action:
 
 
 @struct.dataclass(kw_only=True)
-class ExoState:
-    demand: Any  # DemandState
-
-
-@struct.dataclass(kw_only=True)
 class State(core.EnvState):
     inventory: Array  # []: on hand less backlog, orders due now included
     regular: tuple[Array, ...]  # l_r - 1 outstanding regular orders; entry k arrives k + 1 periods from now
     expedited: tuple[Array, ...]  # l_e - 1 outstanding expedited orders; likewise
-
-
-@struct.dataclass(kw_only=True)
-class Exogenous(core.Exogenous):
-    demand: Array  # []
 
 
 @struct.dataclass(kw_only=True)
@@ -78,7 +70,7 @@ class Ledger(core.Ledger):
 
 
 @dataclasses.dataclass(frozen=True)
-class DualSourcing(core.Environment):
+class DualSourcing(DemandDriven):
     """One item is replenished by a regular supplier with lead time l_r and a dearer one with lead time l_e < l_r;
     unmet demand waits (Veeraraghavan and Scheller-Wolf 2008, Operations Research 56(4), sec. 3).
 
@@ -124,28 +116,13 @@ class DualSourcing(core.Environment):
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        if unknown := sorted(set(numbers) - {field.name for field in dataclasses.fields(Params)}):
-            names = ", ".join(field.name for field in dataclasses.fields(Params))
-            raise ValueError(f"DualSourcing has no parameter {unknown[0]!r}; it has {names}")
+        check_names("DualSourcing", Params, numbers)
         demand = numbers.pop("demand", None)
         demand = UniformInteger(0, 4) if demand is None else demand  # type: ignore[arg-type]
-        if not isinstance(demand, Demand) or demand.shape != ():
-            got = getattr(demand, "shape", type(demand).__name__)
-            raise ValueError(f"DualSourcing.demand must be a demand process of shape (), got {got}")
+        check_demand("DualSourcing", demand, ())
         mean = float(demand.mean())
         covered = math.ceil(mean * (self.regular_lead_time + 1))
         return Params(demand=demand, **{"demand_scale": max(mean, 0.1), "initial_inventory": covered, **numbers})
-
-    # -- exogenous information ------------------------------------------------------------------------------------
-    def num_uniforms(self, params: Params) -> int:
-        return params.demand.num_uniforms
-
-    def num_initial_uniforms(self, params: Params) -> int:
-        return params.demand.num_initial_uniforms
-
-    def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
-        demand, following = params.demand.draw(u, state.exo.demand)
-        return Exogenous(demand=demand, next=ExoState(demand=following))
 
     # -- the transition -------------------------------------------------------------------------------------------
     def init_state(self, u: Array, params: Params) -> State:

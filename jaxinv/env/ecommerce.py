@@ -11,14 +11,10 @@ from jax import Array
 
 from jaxinv import struct
 from jaxinv.env import core, dynamics, spaces
+from jaxinv.env.demand_driven import DemandDriven, ExoState
 from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.env.ecommerce_params import Params, make_params
 from jaxinv.env.ecommerce_shipping import ship
-
-
-@struct.dataclass(kw_only=True)
-class ExoState:
-    demand: Any  # DemandState
 
 
 @struct.dataclass(kw_only=True)
@@ -95,7 +91,7 @@ class Ledger(core.Ledger):
 
 
 @dataclasses.dataclass(frozen=True)
-class Ecommerce(core.Environment):
+class Ecommerce(DemandDriven):
     """F fulfilment centres hold K SKUs and ship the orders of R regions; the shop also sets prices, and good service
     brings customers back.
 
@@ -202,9 +198,6 @@ class Ecommerce(core.Environment):
     def num_uniforms(self, params: Params) -> int:
         # A replayed trace needs none of its own, but its rounding does.
         return max(params.demand.num_uniforms, self.num_regions * self.num_skus)
-
-    def num_initial_uniforms(self, params: Params) -> int:
-        return params.demand.num_initial_uniforms
 
     def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
         orders, rest = jnp.split(u, [self.num_regions * self.num_skus])

@@ -1,6 +1,5 @@
 """The numbers of ``Ecommerce``: their shapes, defaults and checks."""
 
-import dataclasses
 from typing import Any
 
 import jax
@@ -12,6 +11,7 @@ from jaxinv import struct
 from jaxinv.demand import Demand, Poisson
 from jaxinv.demand.price import ConstantElasticity, PriceResponse
 from jaxinv.env import core
+from jaxinv.env.given import broadcast, check_demand, check_names
 
 # Parameters and their shapes, F centres by K SKUs by R regions: what `make_params` broadcasts to.
 _SHAPES = {
@@ -67,16 +67,12 @@ class Params(core.EnvParams):
 def make_params(sizes: dict[str, int], max_lead_time: int, max_return_delay: int, **numbers: Any) -> Params:
     """See ``Ecommerce.make_params``; ``sizes`` are F, K and R. Raises ``ValueError`` for what does not fit."""
     centres, regions = sizes["F"], sizes["R"]
-    known = {field.name for field in dataclasses.fields(Params)} | {"elasticity"}
-    if unknown := sorted(set(numbers) - known):
-        raise ValueError(f"Ecommerce has no parameter {unknown[0]!r}; it has {', '.join(sorted(known))}")
+    check_names("Ecommerce", Params, numbers, also=("elasticity",))
 
     cells = regions, sizes["K"]
     demand = numbers.pop("demand", None)
     demand = Poisson(jnp.full(cells, 5.0, jnp.float32)) if demand is None else demand
-    if not isinstance(demand, Demand) or demand.shape != cells:
-        got = getattr(demand, "shape", type(demand).__name__)
-        raise ValueError(f"Ecommerce.demand must be a demand process of shape {cells}, got {got}")
+    check_demand("Ecommerce", demand, cells)
     response = _response(numbers)
 
     # Centres and regions spread along a line of length 1.
@@ -96,13 +92,8 @@ def make_params(sizes: dict[str, int], max_lead_time: int, max_return_delay: int
         "demand_scale": np.maximum(scale, 0.1),
     }  # fmt: skip
     for name, axes in _SHAPES.items():
-        shape, value = tuple(sizes[axis] for axis in axes), numbers.get(name, defaults[name])
-        try:
-            numbers[name] = np.broadcast_to(np.asarray(value), shape)
-        except ValueError:
-            raise ValueError(
-                f"Ecommerce.{name} must have shape {shape} or broadcast to it, got shape {np.shape(value)}"
-            ) from None
+        shape = tuple(sizes[axis] for axis in axes)
+        numbers[name] = broadcast(f"Ecommerce.{name}", numbers.get(name, defaults[name]), shape)
     for name, most in (("lead_time", max_lead_time), ("return_delay", max_return_delay)):
         if (numbers[name] > most).any():
             raise ValueError(f"Ecommerce.{name} must be <= max_{name} = {most}, got {numbers[name].max()}")

@@ -12,8 +12,10 @@ from jax import Array
 from jaxinv import struct
 from jaxinv.demand import Demand, UniformInteger
 from jaxinv.env import core, spaces
+from jaxinv.env.demand_driven import DemandDriven, Exogenous, ExoState
 from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.env.finite import FiniteModel
+from jaxinv.env.given import check_demand, check_names, per_entry
 
 _ITEM_NUMBERS = (
     "price", "unit_cost", "minor_order_cost", "holding_cost", "stockout_cost", "backlog_share", "batch_size",
@@ -42,19 +44,9 @@ class Params(core.EnvParams):
 
 
 @struct.dataclass(kw_only=True)
-class ExoState:
-    demand: Any  # DemandState
-
-
-@struct.dataclass(kw_only=True)
 class State(core.EnvState):
     inventory: Array  # [N]: on hand less backlog, orders due now included
     pipeline: tuple[Array, ...]  # L - 1 outstanding orders [N]; entry k arrives k + 1 periods from now
-
-
-@struct.dataclass(kw_only=True)
-class Exogenous(core.Exogenous):
-    demand: Array  # [N]
 
 
 @struct.dataclass(kw_only=True)
@@ -82,7 +74,7 @@ class Ledger(core.Ledger):
 
 
 @dataclasses.dataclass(frozen=True)
-class JointReplenishment(core.Environment):
+class JointReplenishment(DemandDriven):
     """N items are ordered from one supplier, whose trucks they share; unmet demand waits, is lost, or does each in part
     (Vanvuchelen, Gijsbrechts and Boute 2020, Computers in Industry 119, eqs. 1 to 4).
 
@@ -129,15 +121,11 @@ class JointReplenishment(core.Environment):
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        if unknown := sorted(set(numbers) - {field.name for field in dataclasses.fields(Params)}):
-            names = ", ".join(field.name for field in dataclasses.fields(Params))
-            raise ValueError(f"JointReplenishment has no parameter {unknown[0]!r}; it has {names}")
+        check_names("JointReplenishment", Params, numbers)
         demand = numbers.pop("demand", None)
         if demand is None:
             demand = UniformInteger(jnp.zeros(self.cells), jnp.resize(jnp.array([5.0, 3.0]), self.cells))
-        if not isinstance(demand, Demand) or demand.shape != self.cells:
-            got = getattr(demand, "shape", type(demand).__name__)
-            raise ValueError(f"JointReplenishment.demand must be a demand process of shape {self.cells}, got {got}")
+        check_demand("JointReplenishment", demand, self.cells)
         mean = np.asarray(demand.mean())
         defaults = {
             "minor_order_cost": 10.0, "price": 0.0, "unit_cost": 0.0, "holding_cost": 1.0, "stockout_cost": 19.0,
@@ -145,24 +133,8 @@ class JointReplenishment(core.Environment):
             "initial_inventory": np.ceil(mean * (self.lead_time + 1)), "demand_scale": np.maximum(mean, 0.1),
         }  # fmt: skip
         for name in _ITEM_NUMBERS:
-            value = numbers.get(name, defaults[name])
-            if np.shape(value) not in ((), self.cells):
-                raise ValueError(
-                    f"JointReplenishment.{name} must have shape {self.cells} or (), got shape {np.shape(value)}"
-                )
-            numbers[name] = np.broadcast_to(np.asarray(value), self.cells)
+            numbers[name] = per_entry(f"JointReplenishment.{name}", numbers.get(name, defaults[name]), self.cells)
         return Params(demand=demand, **numbers)
-
-    # -- exogenous information ------------------------------------------------------------------------------------
-    def num_uniforms(self, params: Params) -> int:
-        return params.demand.num_uniforms
-
-    def num_initial_uniforms(self, params: Params) -> int:
-        return params.demand.num_initial_uniforms
-
-    def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
-        demand, following = params.demand.draw(u, state.exo.demand)
-        return Exogenous(demand=demand, next=ExoState(demand=following))
 
     # -- the transition -------------------------------------------------------------------------------------------
     def init_state(self, u: Array, params: Params) -> State:

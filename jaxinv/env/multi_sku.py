@@ -11,8 +11,10 @@ from jax import Array
 
 from jaxinv import struct
 from jaxinv.demand import Demand, Poisson
-from jaxinv.env import core, dynamics, spaces
+from jaxinv.env import core, demand_driven, dynamics, spaces
+from jaxinv.env.demand_driven import DemandDriven, Exogenous
 from jaxinv.env.dynamics import UNLIMITED
+from jaxinv.env.given import broadcast, check_demand, check_names
 
 # Parameters and their shapes, E echelons by K SKUs: what ``make_params`` broadcasts to.
 _SHAPES = {
@@ -47,8 +49,7 @@ class Params(core.EnvParams):
 
 
 @struct.dataclass(kw_only=True)
-class ExoState:
-    demand: Any  # DemandState
+class ExoState(demand_driven.ExoState):
     mean: Array  # [K] moving mean of demand
     variance: Array  # [K] moving mean of the squared difference between demand and the mean before it
 
@@ -58,11 +59,6 @@ class State(core.EnvState):
     on_hand: Array  # [E, K]
     pipeline: Array  # [L - 1, E, K] sent by the supplier; entry l arrives at the start of the (l+1)-th period from now
     backlog: Array  # [E, K] units for which the customer waits
-
-
-@struct.dataclass(kw_only=True)
-class Exogenous(core.Exogenous):
-    demand: Array  # [K]
 
 
 @struct.dataclass(kw_only=True)
@@ -100,7 +96,7 @@ class Ledger(core.Ledger):
 
 
 @dataclasses.dataclass(frozen=True)
-class MultiSku(core.Environment):
+class MultiSku(DemandDriven):
     """K SKUs pass a chain of E warehouses, supplier -> E - 1 -> ... -> 0 -> customers, each of which stores all of
     them; a SKU in a warehouse is an agent (the setting of Yang et al. 2023, *A Versatile Multi-Agent Reinforcement
     Learning Benchmark for Inventory Management*, arXiv:2306.07542).
@@ -176,26 +172,22 @@ class MultiSku(core.Environment):
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        known = [field.name for field in dataclasses.fields(Params)]
-        if unknown := sorted(set(numbers) - set(known)):
-            raise ValueError(f"MultiSku has no parameter {unknown[0]!r}; it has {', '.join(sorted(known))}")
+        check_names("MultiSku", Params, numbers)
         demand = numbers.pop("demand", None)
         demand = Poisson(np.full(self.num_skus, 5.0)) if demand is None else demand  # type: ignore[arg-type]
-        if not isinstance(demand, Demand) or demand.shape != (self.num_skus,):
-            got = getattr(demand, "shape", type(demand).__name__)
-            raise ValueError(f"MultiSku.demand must be a demand process of shape ({self.num_skus},), got {got}")
+        check_demand("MultiSku", demand, (self.num_skus,))
 
         lead_time = np.asarray(self.max_lead_time if lead_time is None else lead_time)
         rows = lead_time.shape[0] if lead_time.ndim == 3 else 1
-        lead_time = _broadcast("lead_time", lead_time, (rows, *self.cells))
+        lead_time = broadcast("MultiSku.lead_time", lead_time, (rows, *self.cells))
         if lead_time.max() > self.max_lead_time:
             raise ValueError(
                 f"MultiSku.lead_time must be <= max_lead_time = {self.max_lead_time}, got {lead_time.max()}"
             )
         mean = np.asarray(demand.mean())
         stock = numbers.get("initial_stock", np.ceil(mean * (lead_time.mean(0) + 1.0)))
-        stock = _broadcast("initial_stock", stock, self.cells)
-        volume = _broadcast("volume", numbers.get("volume", 1.0), (self.num_skus,))
+        stock = broadcast("MultiSku.initial_stock", stock, self.cells)
+        volume = broadcast("MultiSku.volume", numbers.get("volume", 1.0), (self.num_skus,))
         first = (np.arange(self.num_echelons) == 0)[:, None]
         defaults = {
             "price": 0.0, "unit_cost": 0.0, "fixed_order_cost": 0.0, "holding_cost": np.where(first, 1.0, 0.5),
@@ -205,17 +197,13 @@ class MultiSku(core.Environment):
         }  # fmt: skip
         sizes = {"E": self.num_echelons, "K": self.num_skus}
         given = {**defaults, **numbers, "initial_stock": stock, "volume": volume}
-        shaped = {n: _broadcast(n, given[n], tuple(sizes[axis] for axis in axes)) for n, axes in _SHAPES.items()}
+        shaped = {
+            n: broadcast(f"MultiSku.{n}", given[n], tuple(sizes[axis] for axis in axes)) for n, axes in _SHAPES.items()
+        }
         start = {"lead_time_start_day": getattr(demand, "start_day", 0)}
         return Params(demand=demand, lead_time=lead_time, **{**start, **numbers, **shaped})  # type: ignore[arg-type]
 
     # -- exogenous information ------------------------------------------------------------------------------------
-    def num_uniforms(self, params: Params) -> int:
-        return params.demand.num_uniforms
-
-    def num_initial_uniforms(self, params: Params) -> int:
-        return params.demand.num_initial_uniforms
-
     def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
         exo: ExoState = state.exo
         demand, following = params.demand.draw(u, exo.demand)
@@ -345,12 +333,3 @@ class MultiSku(core.Environment):
             features += [is_today[None, None] for is_today in jax.nn.one_hot(state.exo.demand.day % 7, 7)]
         # Stacked first and turned then: stacking along the last axis takes twice as long on CPU.
         return jnp.moveaxis(jnp.stack([jnp.broadcast_to(feature, self.cells) for feature in features]), 0, -1)
-
-
-def _broadcast(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    try:
-        return np.broadcast_to(np.asarray(value), shape)
-    except ValueError:
-        raise ValueError(
-            f"MultiSku.{name} must have shape {shape} or broadcast to it, got shape {np.shape(value)}"
-        ) from None

@@ -10,14 +10,14 @@ import numpy as np
 from jax import Array
 
 from jaxinv import struct
-from jaxinv.env import core, dynamics, spaces
+from jaxinv.env import core, demand_driven, dynamics, spaces
+from jaxinv.env.demand_driven import DemandDriven
 from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.env.multi_warehouse_params import Params, make_params
 
 
 @struct.dataclass(kw_only=True)
-class ExoState:
-    demand: Any  # DemandState
+class ExoState(demand_driven.ExoState):
     lead_time: Array  # int32 [W]: periods that the last order takes
     mean: Array  # [W, K] moving mean of demand
     expected: Array  # [W, K] moving mean of what the calendar expected of the same periods
@@ -33,8 +33,7 @@ class State(core.EnvState):
 
 
 @struct.dataclass(kw_only=True)
-class Exogenous(core.Exogenous):
-    demand: Array  # [W, K]
+class Exogenous(demand_driven.Exogenous):
     lead_time: Array  # int32 [W] of an order placed in this period
 
 
@@ -79,7 +78,7 @@ class Ledger(core.Ledger):
 
 
 @dataclasses.dataclass(frozen=True)
-class MultiWarehouse(core.Environment):
+class MultiWarehouse(DemandDriven):
     """W warehouses hold K SKUs, replenish from capacitated suppliers, and help each other.
 
     Order of events. A state is seen at the moment of decision, event 2, so a call of ``transition`` runs events 2
@@ -169,9 +168,6 @@ class MultiWarehouse(core.Environment):
     # -- exogenous information ------------------------------------------------------------------------------------
     def num_uniforms(self, params: Params) -> int:
         return self.num_warehouses + params.demand.num_uniforms
-
-    def num_initial_uniforms(self, params: Params) -> int:
-        return params.demand.num_initial_uniforms
 
     def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
         exo: ExoState = state.exo

@@ -1,6 +1,5 @@
 """The numbers of ``MultiWarehouse``: their shapes, defaults and checks."""
 
-import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,6 +10,7 @@ from jaxinv import struct
 from jaxinv.demand import Demand, Poisson
 from jaxinv.env import core
 from jaxinv.env.dynamics import UNLIMITED
+from jaxinv.env.given import broadcast, check_demand, check_names
 
 # Parameters and their shapes, W warehouses by K SKUs: what `make_params` broadcasts to.
 _SHAPES = {
@@ -55,17 +55,13 @@ def make_params(cells: tuple[int, int], max_lead_time: int, *, lead_time: Any = 
     """See ``MultiWarehouse.make_params``; ``cells`` are (W, K). Raises ``ValueError`` for what does not fit them."""
     warehouses, skus = cells
     lead_times = max_lead_time + 1
-    known = {field.name for field in dataclasses.fields(Params)}
-    if unknown := sorted(set(numbers) - known):
-        raise ValueError(f"MultiWarehouse has no parameter {unknown[0]!r}; it has {', '.join(sorted(known))}")
+    check_names("MultiWarehouse", Params, numbers)
     if lead_time is not None and "lead_time_probs" in numbers:
         raise ValueError("MultiWarehouse: give lead_time or lead_time_probs, not both")
 
     demand = numbers.pop("demand", None)
     demand = Poisson(jnp.full(cells, 5.0, jnp.float32)) if demand is None else demand
-    if not isinstance(demand, Demand) or demand.shape != cells:
-        got = getattr(demand, "shape", type(demand).__name__)
-        raise ValueError(f"MultiWarehouse.demand must be a demand process of shape {cells}, got {got}")
+    check_demand("MultiWarehouse", demand, cells)
 
     if lead_time is not None or "lead_time_probs" not in numbers:
         fixed = np.broadcast_to(max_lead_time if lead_time is None else lead_time, (warehouses,))
@@ -74,7 +70,7 @@ def make_params(cells: tuple[int, int], max_lead_time: int, *, lead_time: Any = 
                 f"MultiWarehouse.lead_time must be whole numbers of 0..{lead_times - 1}, got {lead_time!r}"
             )
         numbers["lead_time_probs"] = np.eye(lead_times)[fixed.astype(int)]
-    probs = _broadcast("lead_time_probs", numbers["lead_time_probs"], (warehouses, lead_times))
+    probs = broadcast("MultiWarehouse.lead_time_probs", numbers["lead_time_probs"], (warehouses, lead_times))
     if np.abs(np.asarray(probs).sum(-1) - 1).max() > 1e-5:
         raise ValueError(f"MultiWarehouse.lead_time_probs must sum to 1 in each row, got {probs.tolist()}")
     numbers["lead_time_probs"] = probs
@@ -92,19 +88,10 @@ def make_params(cells: tuple[int, int], max_lead_time: int, *, lead_time: Any = 
     sizes = {"W": warehouses, "K": skus}
     for name, axes in _SHAPES.items():
         shape = tuple(sizes[axis] for axis in axes)
-        numbers[name] = _broadcast(name, numbers.get(name, defaults[name]), shape)
+        numbers[name] = broadcast(f"MultiWarehouse.{name}", numbers.get(name, defaults[name]), shape)
     if (numbers["transfer_lead_time"] > max_lead_time).any():
         raise ValueError(
             f"MultiWarehouse.transfer_lead_time must be <= max_lead_time = {max_lead_time}, "
             f"got {numbers['transfer_lead_time'].max()}"
         )
     return Params(demand=demand, **numbers)
-
-
-def _broadcast(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    try:
-        return np.broadcast_to(np.asarray(value), shape)
-    except ValueError:
-        raise ValueError(
-            f"MultiWarehouse.{name} must have shape {shape} or broadcast to it, got shape {np.shape(value)}"
-        ) from None

@@ -12,8 +12,10 @@ from jaxinv import struct
 from jaxinv.demand import Demand, Gamma
 from jaxinv.demand.quantiles import binomial_quantile
 from jaxinv.demand.two_moment import adan_fit
-from jaxinv.env import core, spaces
+from jaxinv.env import core, demand_driven, spaces
+from jaxinv.env.demand_driven import DemandDriven, ExoState
 from jaxinv.env.dynamics import UNLIMITED
+from jaxinv.env.given import check_demand, check_names
 
 ISSUING = ("fifo", "lifo", "mixed")
 
@@ -37,19 +39,13 @@ class Params(core.EnvParams):
 
 
 @struct.dataclass(kw_only=True)
-class ExoState:
-    demand: Any  # DemandState
-
-
-@struct.dataclass(kw_only=True)
 class State(core.EnvState):
     stock: tuple[Array, ...]  # by remaining life, longest first: m - 1 classes where the lead time is 0, else m
     pipeline: tuple[Array, ...]  # L - 1 outstanding orders; entry k arrives k + 1 periods from now
 
 
 @struct.dataclass(kw_only=True)
-class Exogenous(core.Exogenous):
-    demand: Array  # []; [2] of oldest first and freshest first where issuing is mixed
+class Exogenous(demand_driven.Exogenous):  # demand []; [2] of oldest first and freshest first where issuing is mixed
     life: tuple[Array, ...] = ()  # m - 1 uniforms that decide how long what arrives will live, where that is random
     arriving: tuple[Array, ...] = ()  # or what arrives itself, by life, longest first: in numbered outcomes
 
@@ -89,7 +85,7 @@ def issue(stock: tuple[Array, ...], demand: Array, issuing: str) -> tuple[tuple[
 
 
 @dataclasses.dataclass(frozen=True)
-class Perishable(core.Environment):
+class Perishable(DemandDriven):
     """One item that lives for a few periods is replenished with a lead time; unmet demand is lost.
 
     With other numbers it is the problem of De Moor, Gijsbrechts and Boute (2022, European Journal of Operational
@@ -148,16 +144,11 @@ class Perishable(core.Environment):
         oldest: two independent streams with these shares of its mean and variance, fitted by
         ``demand.two_moment.adan_fit``. Raises ``ValueError`` for a name or a value that does not fit.
         """
-        if unknown := sorted(set(numbers) - {field.name for field in dataclasses.fields(Params)}):
-            names = ", ".join(field.name for field in dataclasses.fields(Params))
-            raise ValueError(f"Perishable has no parameter {unknown[0]!r}; it has fifo_share, {names}")
+        check_names("Perishable", Params, numbers, also=("fifo_share",))
         demand = numbers.pop("demand", None)
         demand = Gamma(4.0, 0.5).tabulated() if demand is None else demand  # type: ignore[arg-type]
-        shape = getattr(demand, "shape", type(demand).__name__)
-        shapes = ((), (2,)) if self.issuing == "mixed" else ((),)
-        if not isinstance(demand, Demand) or shape not in shapes:
-            allowed = " or ".join(map(str, shapes))
-            raise ValueError(f"Perishable.demand must be a demand process of shape {allowed}, got {shape}")
+        check_demand("Perishable", demand, *(((), (2,)) if self.issuing == "mixed" else ((),)))
+        shape = demand.shape
         if fifo_share is not None and (self.issuing != "mixed" or shape == (2,) or not 0.0 <= fifo_share <= 1.0):
             raise ValueError(
                 "Perishable.fifo_share must be in [0, 1], for mixed issuing of a demand of shape (); got "
@@ -189,9 +180,6 @@ class Perishable(core.Environment):
     # -- exogenous information ------------------------------------------------------------------------------------
     def num_uniforms(self, params: Params) -> int:
         return params.demand.num_uniforms + (self.shelf_life - 1 if self.random_shelf_life else 0)
-
-    def num_initial_uniforms(self, params: Params) -> int:
-        return params.demand.num_initial_uniforms
 
     def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
         demand, following = params.demand.draw(u[: params.demand.num_uniforms], state.exo.demand)

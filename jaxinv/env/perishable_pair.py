@@ -10,9 +10,11 @@ from jax import Array
 from jaxinv import struct
 from jaxinv.demand import Demand, Poisson
 from jaxinv.demand.quantiles import binomial_quantile
-from jaxinv.env import core, spaces
+from jaxinv.env import core, demand_driven, spaces
+from jaxinv.env.demand_driven import DemandDriven, ExoState
 from jaxinv.env.dynamics import UNLIMITED
-from jaxinv.env.perishable import ExoState, issue
+from jaxinv.env.given import check_demand, check_names
+from jaxinv.env.perishable import issue
 
 _PER_PRODUCT = (
     "price",
@@ -54,8 +56,7 @@ class State(core.EnvState):
 
 
 @struct.dataclass(kw_only=True)
-class Exogenous(core.Exogenous):
-    demand: Array  # [2]
+class Exogenous(demand_driven.Exogenous):
     acceptance: Array  # [] uniform that decides how many customers for b take a
 
 
@@ -95,7 +96,7 @@ class Ledger(core.Ledger):
 
 
 @dataclasses.dataclass(frozen=True)
-class PerishablePair(core.Environment):
+class PerishablePair(DemandDriven):
     """Two products a and b that live for a few periods, with a lead time of one period; unmet demand is lost, but
     some of the customers who find no b take a (Hendrix et al. 2019, *On computing optimal policies in perishable
     inventory control using value iteration*, Computational and Mathematical Methods 1(4)).
@@ -133,14 +134,10 @@ class PerishablePair(core.Environment):
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        if unknown := sorted(set(numbers) - {field.name for field in dataclasses.fields(Params)}):
-            names = ", ".join(field.name for field in dataclasses.fields(Params))
-            raise ValueError(f"PerishablePair has no parameter {unknown[0]!r}; it has {names}")
+        check_names("PerishablePair", Params, numbers)
         demand = numbers.pop("demand", None)
         demand = Poisson([5.0, 5.0]).tabulated() if demand is None else demand  # type: ignore[arg-type]
-        if not isinstance(demand, Demand) or demand.shape != (2,):
-            got = getattr(demand, "shape", type(demand).__name__)
-            raise ValueError(f"PerishablePair.demand must be a demand process of shape (2,), got {got}")
+        check_demand("PerishablePair", demand, (2,))
         defaults = {**dict.fromkeys(_PER_PRODUCT, 0.0), "price": 1.0, "unit_cost": 0.5, "batch_size": 1.0}
         numbers = {"demand_scale": np.maximum(np.asarray(demand.mean()), 0.1), **defaults, **numbers}
         for name in (*_PER_PRODUCT, "demand_scale"):
@@ -151,9 +148,6 @@ class PerishablePair(core.Environment):
     # -- exogenous information ------------------------------------------------------------------------------------
     def num_uniforms(self, params: Params) -> int:
         return params.demand.num_uniforms + 1
-
-    def num_initial_uniforms(self, params: Params) -> int:
-        return params.demand.num_initial_uniforms
 
     def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
         demand, following = params.demand.draw(u[:-1], state.exo.demand)

@@ -11,8 +11,8 @@ from jax import Array
 from jax.scipy.stats import binom
 
 from jaxinv.demand import DemandState
+from jaxinv.env.demand_driven import ExoState
 from jaxinv.env.finite import Lattice
-from jaxinv.env.perishable import ExoState
 from jaxinv.env.perishable_model import demand_tables, over_periods, useful_order
 from jaxinv.env.perishable_pair import Exogenous, Params, PerishablePair, State
 

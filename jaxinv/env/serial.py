@@ -1,7 +1,7 @@
 """Stages in series that replenish each other: ``Serial-v0``."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -11,7 +11,9 @@ from jax import Array
 from jaxinv import struct
 from jaxinv.demand import Demand, Poisson
 from jaxinv.env import core, spaces
+from jaxinv.env.demand_driven import DemandDriven, Exogenous, ExoState
 from jaxinv.env.dynamics import UNLIMITED, advance, extend, schedule
+from jaxinv.env.given import check_demand, check_names, per_entry
 
 
 @struct.dataclass(kw_only=True)
@@ -31,19 +33,9 @@ class Params(core.EnvParams):
 
 
 @struct.dataclass(kw_only=True)
-class ExoState:
-    demand: Any  # DemandState
-
-
-@struct.dataclass(kw_only=True)
 class State(core.EnvState):
     inventory: Array  # [N] on hand, of stage 0 less backlog
     transit: Array  # [max L - 1, N] shipped to the stage; entry k arrives in the (k+1)-th period from now, event 3
-
-
-@struct.dataclass(kw_only=True)
-class Exogenous(core.Exogenous):
-    demand: Array  # []
 
 
 @struct.dataclass(kw_only=True)
@@ -73,7 +65,7 @@ class Ledger(core.Ledger):
 
 
 @dataclasses.dataclass(frozen=True)
-class Serial(core.Environment):
+class Serial(DemandDriven):
     """N stages in series under one planner: stage 0 serves the customers, who wait if they must, stage i is supplied by
     stage i + 1, and the last one by an outside supplier that always delivers (Clark and Scarf 1960, Management Science
     6(4), in the form of Snyder and Shen 2019, *Fundamentals of Supply Chain Theory*, 2nd ed., sec. 6.2).
@@ -124,32 +116,22 @@ class Serial(core.Environment):
         if echelon_holding_cost is not None:
             if "holding_cost" in numbers:
                 raise ValueError("Serial.holding_cost and Serial.echelon_holding_cost cannot both be given")
-            echelon = per_stage("Serial.echelon_holding_cost", echelon_holding_cost, self.cells)
+            echelon = per_entry("Serial.echelon_holding_cost", echelon_holding_cost, self.cells)
             numbers["holding_cost"] = np.cumsum(echelon[::-1])[::-1]
-        check_numbers("Serial", Params, numbers)
+        check_names("Serial", Params, numbers)
+        check_demand("Serial", numbers["demand"], ())
         mean = float(numbers["demand"].mean())
         holding = numbers.get("holding_cost", np.arange(len(self.lead_times), 0, -1))
-        holding = per_stage("Serial.holding_cost", holding, self.cells)
+        holding = per_entry("Serial.holding_cost", holding, self.cells)
         defaults = {
             "unit_cost": 0.0, "holding_cost": holding, "transit_cost": np.append(holding[1:], 0.0),
             "initial_inventory": np.ceil(mean), "initial_transit": np.ceil(mean),
         }  # fmt: skip
         stages = {
-            name: per_stage(f"Serial.{name}", numbers.get(name, default), self.cells)
+            name: per_entry(f"Serial.{name}", numbers.get(name, default), self.cells)
             for name, default in defaults.items()
         }
         return Params(**{"demand_scale": max(mean, 0.1), **numbers, **stages})
-
-    # -- exogenous information ------------------------------------------------------------------------------------
-    def num_uniforms(self, params: Params) -> int:
-        return params.demand.num_uniforms
-
-    def num_initial_uniforms(self, params: Params) -> int:
-        return params.demand.num_initial_uniforms
-
-    def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
-        demand, following = params.demand.draw(u, state.exo.demand)
-        return Exogenous(demand=demand, next=ExoState(demand=following))
 
     # -- the transition -------------------------------------------------------------------------------------------
     def init_state(self, u: Array, params: Params) -> State:
@@ -240,25 +222,6 @@ def whole_periods(where: str, periods: Any) -> tuple[int, ...]:
     if not listed or not all(type(p) is int and p >= 1 for p in listed):
         raise ValueError(f"{where} must be whole numbers >= 1, one per stage from the customers on; got {periods!r}")
     return listed
-
-
-def check_numbers(owner: str, params: Any, numbers: Mapping[str, Any]) -> None:
-    """Raises ``ValueError`` for a name that the class ``params`` does not have, and for a demand that is not that of
-    one item."""
-    names = [field.name for field in dataclasses.fields(params)]
-    if unknown := sorted(set(numbers) - set(names)):
-        raise ValueError(f"{owner} has no parameter {unknown[0]!r}; it has {', '.join(names)}")
-    demand = numbers["demand"]
-    if not isinstance(demand, Demand) or demand.shape != ():
-        got = getattr(demand, "shape", type(demand).__name__)
-        raise ValueError(f"{owner}.demand must be a demand process of shape (), got {got}")
-
-
-def per_stage(where: str, value: Any, cells: tuple[int, ...]) -> np.ndarray:
-    """``value`` as an array of the shape of ``cells``; a scalar stands for all of them."""
-    if np.shape(value) not in ((), cells):
-        raise ValueError(f"{where} must have shape {cells} or (), got shape {np.shape(value)}")
-    return np.broadcast_to(np.asarray(value), cells)
 
 
 def filled(periods: np.ndarray, quantity: Array) -> Array:

@@ -12,9 +12,11 @@ from jax import Array
 from jaxinv import struct
 from jaxinv.demand import Demand, Poisson
 from jaxinv.demand.quantiles import binomial_quantile
-from jaxinv.env import core, spaces
+from jaxinv.env import core, demand_driven, spaces
+from jaxinv.env.demand_driven import DemandDriven
 from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.env.finite import FiniteModel
+from jaxinv.env.given import check_demand, check_names
 
 YIELDS = ("certain", "binomial", "all_or_nothing")
 
@@ -41,8 +43,7 @@ class Params(core.EnvParams):
 
 
 @struct.dataclass(kw_only=True)
-class ExoState:
-    demand: Any  # DemandState
+class ExoState(demand_driven.ExoState):
     lead_time: Any = ()  # int32 []: periods that the last order takes, where random
 
 
@@ -53,8 +54,7 @@ class State(core.EnvState):
 
 
 @struct.dataclass(kw_only=True)
-class Exogenous(core.Exogenous):
-    demand: Array  # []
+class Exogenous(demand_driven.Exogenous):
     lead_time: Any = ()  # int32 [] of an order placed in this period, where random
     supply: Any = ()  # two uniforms that decide what arrives now and next, where the yield is random
 
@@ -83,7 +83,7 @@ class Ledger(core.Ledger):
 
 
 @dataclasses.dataclass(frozen=True)
-class SingleItem(core.Environment):
+class SingleItem(DemandDriven):
     """One item is replenished with a lead time; unmet demand is lost, waits, or does each in part.
 
     With other numbers it is the newsvendor (a horizon of 1), the (s, S) problem (backlog and a fixed cost; Scarf 1960),
@@ -135,14 +135,10 @@ class SingleItem(core.Environment):
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        if unknown := sorted(set(numbers) - {field.name for field in dataclasses.fields(Params)}):
-            names = ", ".join(field.name for field in dataclasses.fields(Params))
-            raise ValueError(f"SingleItem has no parameter {unknown[0]!r}; it has {names}")
+        check_names("SingleItem", Params, numbers)
         demand = numbers.pop("demand", None)
         demand = Poisson(5.0) if demand is None else demand  # type: ignore[arg-type]
-        if not isinstance(demand, Demand) or demand.shape != ():
-            got = getattr(demand, "shape", type(demand).__name__)
-            raise ValueError(f"SingleItem.demand must be a demand process of shape (), got {got}")
+        check_demand("SingleItem", demand, ())
         probs = numbers.get("lead_time_probs")
         if self.random_lead_time:
             probs = np.full(self.lead_time + 1, 1 / (self.lead_time + 1)) if probs is None else np.asarray(probs)
@@ -161,9 +157,6 @@ class SingleItem(core.Environment):
     # -- exogenous information ------------------------------------------------------------------------------------
     def num_uniforms(self, params: Params) -> int:
         return params.demand.num_uniforms + self.random_lead_time + 2 * (self.supply_yield != "certain")
-
-    def num_initial_uniforms(self, params: Params) -> int:
-        return params.demand.num_initial_uniforms
 
     def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
         demand, following = params.demand.draw(u[: params.demand.num_uniforms], state.exo.demand)

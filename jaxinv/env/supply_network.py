@@ -10,7 +10,8 @@ import numpy as np
 from jax import Array
 
 from jaxinv import struct
-from jaxinv.env import core, dynamics, spaces
+from jaxinv.env import core, demand_driven, dynamics, spaces
+from jaxinv.env.demand_driven import DemandDriven, ExoState
 from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.env.multi_agent import ALL, Axes, Division, Owners
 from jaxinv.env.supply_network_file import read, settings
@@ -19,11 +20,6 @@ from jaxinv.env.supply_network_params import Params, make_params
 from jaxinv.env.supply_network_topology import Topology, diamond
 
 ALLOCATIONS = ("priority", "proportional")
-
-
-@struct.dataclass(kw_only=True)
-class ExoState:
-    demand: Any  # DemandState
 
 
 # Tuples of small arrays rather than one array: with an axis of a dozen arcs behind the batch's, gathers, sums by node
@@ -39,13 +35,12 @@ class State(core.EnvState):
 
 
 @struct.dataclass(kw_only=True)
-class Exogenous(core.Exogenous):
-    demand: Array  # [M, K] at a goodwill of 1
+class Exogenous(demand_driven.Exogenous):  # demand [M, K] at a goodwill of 1
     u: Any = ()  # [M, K] uniforms behind it, where demand responds to service
 
 
 @dataclasses.dataclass(frozen=True)
-class SupplyNetwork(core.Environment):
+class SupplyNetwork(DemandDriven):
     """Nodes order from their suppliers along the arcs of an acyclic network, make their output from what they stock,
     and serve markets (Perez, Hubbs, Li and Grossmann 2021, Processes 9(1), 102, sec. 2, with components, several SKUs,
     and orders and customers that may wait).
@@ -135,12 +130,6 @@ class SupplyNetwork(core.Environment):
         return make_params(self.topology, self.num_skus, **numbers)
 
     # -- exogenous information ------------------------------------------------------------------------------------
-    def num_uniforms(self, params: Params) -> int:
-        return params.demand.num_uniforms
-
-    def num_initial_uniforms(self, params: Params) -> int:
-        return params.demand.num_initial_uniforms
-
     def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
         demand, following = params.demand.draw(u, state.exo.demand)
         behind = ()

@@ -1,6 +1,5 @@
 """The numbers of ``SupplyNetwork``: their shapes, defaults and checks."""
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from jaxinv import struct
 from jaxinv.demand import Demand, Poisson
 from jaxinv.env import core
 from jaxinv.env.dynamics import UNLIMITED
+from jaxinv.env.given import check_demand, check_names
 from jaxinv.env.supply_network_topology import Topology
 
 # Parameters, what they are given for, and their defaults; None: computed. E arcs, J nodes, S suppliers (nodes and
@@ -62,15 +62,11 @@ class Params(core.EnvParams):
 
 def make_params(topology: Topology, num_skus: int, **numbers: Any) -> Params:
     """See ``SupplyNetwork.make_params``."""
-    known = [field.name for field in dataclasses.fields(Params)]
-    if unknown := sorted(set(numbers) - set(known)):
-        raise ValueError(f"SupplyNetwork has no parameter {unknown[0]!r}; it has {', '.join(known)}")
+    check_names("SupplyNetwork", Params, numbers)
     shape = (len(topology.markets), num_skus)
     demand = numbers.pop("demand", None)
     demand = Poisson(jnp.full(shape, 5.0, jnp.float32)) if demand is None else demand
-    if not isinstance(demand, Demand) or demand.shape != shape:
-        got = getattr(demand, "shape", type(demand).__name__)
-        raise ValueError(f"SupplyNetwork.demand must be a demand process of shape {shape}, markets by SKUs, got {got}")
+    check_demand("SupplyNetwork", demand, shape, meaning=", markets by SKUs")
 
     names = {
         "M": topology.market_names, "E": topology.arc_names, "S": topology.suppliers, "J": topology.nodes,
