@@ -45,20 +45,20 @@ def rollouts(num_envs: int, envs: tuple[str, ...], instances: tuple[tuple[int, i
     params = params.replace(demand=params.demand.tabulated())
     name = "lost sales L=4"
     programs = [
-        _rollout(f"{name}, public step", num_envs, env, params, per_key=True, peer=peer),
-        _rollout(f"{name}, batched", num_envs, env, params, peer=peer),
+        rollout(f"{name}, public step", num_envs, env, params, per_key=True, peer=peer),
+        rollout(f"{name}, batched", num_envs, env, params, peer=peer),
         _base_stock_rollout(f"{name}, batched, base-stock", num_envs, OrderUpTo(env), params, peer),
     ]
     env, params = make("Perishable-v0", instance="demoor2022/m2-exp1")
     params = params.replace(demand=params.demand.tabulated())
-    programs.append(_rollout("De Moor m=2, batched", num_envs, env, params, peer=peer))
+    programs.append(rollout("De Moor m=2, batched", num_envs, env, params, peer=peer))
     for other in envs or sorted(set(registered()) - {"SingleItem-v0", "MultiWarehouse-v0"}):
         env, params = make(other)
-        programs.append(_rollout(f"{other}, batched", num_envs, env, params, peer=peer))
+        programs.append(rollout(f"{other}, batched", num_envs, env, params, peer=peer))
     for warehouses, skus in instances:
         larger = MultiWarehouse(warehouses, skus)
         name = f"{warehouses} x {skus} with transfers, batched"
-        programs.append(_rollout(name, num_envs, larger, larger.default_params(), peer=peer))
+        programs.append(rollout(name, num_envs, larger, larger.default_params(), peer=peer))
     return programs + peers
 
 
@@ -78,7 +78,9 @@ def _num_action_uniforms(env: Any) -> int:
     return cells * (1 + env.num_warehouses) if getattr(env, "transfers", False) else cells
 
 
-def _rollout(name, num_envs, env, params, *, per_key=False, peer=None) -> Program:
+def rollout(
+    name: str, num_envs: int, env: Any, params: Any, *, per_key: bool = False, peer: str | None = None
+) -> Program:
     """Random orders. They and, unless ``per_key``, demand come from one block of uniforms."""
     drawn = _num_action_uniforms(env)
 
