@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments import heuristics
 from jaxinv import policies, solvers
 from jaxinv.demand.lead_time import lead_time_demand
 from jaxinv.env import build
@@ -102,13 +103,6 @@ class Problem:
 
         return jax.eval_shape(probabilities, self.params).shape[0]
 
-        def probabilities(params):
-            state = model.index_to_state(jnp.int32(0), params)
-            return model.exogenous_support(state, model.index_to_action(jnp.int32(0), params), params)[1]
-
-        outcomes = jax.eval_shape(probabilities, self.params).shape[0]
-        return float(model.num_states) * model.num_actions * outcomes
-
     def _start(self) -> int:
         state = self.env.init_state(jnp.zeros(self.env.num_initial_uniforms(self.params)), self.params)
         return int(self.model.state_to_index(state, self.params))
@@ -177,7 +171,7 @@ class Problem:
         figures = {(f.quantity, tuple(f.parameters.items())): f for f in self.instance.figures}
         if ("optimum", ()) not in figures:
             figures = {("optimum", ()): Figure("optimum", None), **figures}
-        grids = heuristic_grids(self.env, self.params)
+        grids = heuristics.grids(self.env, self.params)
         if len(figures) == 1:
             figures |= {(name, ()): Figure(name, None) for name in grids}
         best = None
@@ -228,39 +222,3 @@ class Problem:
             noise = math.hypot(published_error, error or 0.0)
             agrees = abs(difference) <= 0.5 * 10.0**-printed * 1.0001 + 3 * noise
         return Row(self.instance.name, quantity, published, computed, difference, error, agrees, seconds, note)
-
-
-def heuristic_grids(env: Any, params: Any) -> dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]]:
-    """Policies that fit a problem, by name: the grid their parameters are searched on, and what is fixed of them."""
-    if type(env).__name__ == "Distribution" and not env.cross_docking:
-        return _distribution_grids(env, params)
-    if type(env).__name__ != "SingleItem":
-        return {}
-    position = math.ceil(2.0 * float(params.demand.mean()) * (env.lead_time + 1) + 10)
-    levels = np.arange(position + 1.0)
-    grids: dict[str, Any] = {"BaseStock": ({"level": levels}, {})}
-    if float(params.fixed_order_cost):
-        grids["ReorderPoint"] = {"reorder": levels, "up_to": levels}, {}
-    if not float(params.backlog_share):
-        mean = float(params.demand.mean())
-        grids["CappedBaseStock"] = {"level": levels, "cap": np.arange(1.0, math.ceil(2 * mean) + 2)}, {}
-        grids["ConstantOrder"] = {"quantity": np.arange(0.0, math.floor(mean) + 1)}, {}
-        if params.demand.cycle == 1 and env.supply_yield == "certain":
-            table = policies.ProjectedInventory.of(env, params, level=0.0).demand
-            grids["ProjectedInventory"] = {"level": np.arange(0.0, 4 * mean, 0.25)}, {"demand": table}
-            grids["Myopic1"] = grids["Myopic2"] = None
-    return {name: grid for name, grid in grids.items() if grid is not None}
-
-
-def _distribution_grids(env: Any, params: Any) -> dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]]:
-    """Echelon levels around the newsvendor's; the levels of all stores with the same number of standard deviations."""
-    start = policies.BalancedBaseStock.of(env, params)
-    echelon = float(start.warehouse_level) * np.linspace(0.7, 1.3, 31)
-    stores = np.asarray(start.mean) + np.linspace(-1.0, 3.0, 17)[:, None] * np.asarray(start.deviation)
-    exact = {"warehouse_level": echelon, "store_level": stores}
-    whole = {"warehouse_level": np.unique(np.round(echelon)), "store_level": np.unique(np.round(stores), axis=0)}
-    return {
-        "EchelonBaseStock": (whole, {}),
-        "ProportionalEchelonBaseStock": (whole, {}),
-        "BalancedBaseStock": (exact, {"mean": start.mean, "deviation": start.deviation}),
-    }

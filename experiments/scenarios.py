@@ -1,4 +1,4 @@
-"""Named shocks, sized to a problem; the heuristics that meet them, and what that did to them."""
+"""Named shocks, sized to a problem, and what they did to the policies that met them."""
 
 import dataclasses
 import json
@@ -66,53 +66,6 @@ def stressed(shocked: Any, inner: Any, scenario: str, severity: Severity, start:
         factors={name: [1.0, factor] for name in costs},
         **numbers,
     )
-
-
-def tuned_heuristics(env: Any, params: Any, key: Any, num_paths: int, length: int, warmup: int) -> dict[str, Any]:
-    """The heuristics that fit a problem, tuned on its normal demand: name -> policy.
-
-    Raises ``ValueError`` for a problem that none is known for.
-    """
-    import math
-
-    import jax
-    import jax.numpy as jnp
-    import numpy as np
-
-    from experiments.published import heuristic_grids
-    from jaxinv import policies
-    from jaxinv.evaluate import sample_paths
-    from jaxinv.optimise import grid_search, tune
-
-    kind, grids = type(env).__name__, {}
-    drawing, search = jax.random.split(key)
-    if kind == "Serial":
-        return {"SerialBaseStock": policies.SerialBaseStock.of(env, params)}
-    paths = sample_paths(env, params, drawing, num_paths, length)
-    if kind == "MultiWarehouse":
-        kinds = policies.BaseStock, policies.ReorderPoint, policies.PeriodicReview
-        return {each.__name__: tune(each, env, params, paths, search, warmup=warmup).policy for each in kinds}
-    if kind == "DualSourcing":
-        mean = float(params.demand.mean())
-        regular = np.arange(math.ceil(2 * mean * (env.regular_lead_time + 1) + 10) + 1.0)
-        expedited = np.arange(-math.ceil(mean), math.ceil(2 * mean * (env.expedited_lead_time + 1) + 10) + 1.0)
-        grids["DualIndex"] = {"expedited_level": expedited, "regular_level": regular}, {}
-        surge = {"expedited_level": expedited, "quantity": np.arange(math.ceil(mean) + 1.0)}
-        grids["TailoredBaseSurge"] = surge, {}
-    if kind == "SingleItem":
-        grids = heuristic_grids(env, params)
-        grids.pop("ProjectedInventory", None)  # it reads the pipeline, and would order anew what waits
-    if not grids:
-        raise ValueError(f"no heuristics are known here for {kind}: SingleItem, DualSourcing, MultiWarehouse or Serial")
-
-    def best(name: str, grid: dict[str, Any], fixed: dict[str, Any]) -> Any:
-        def make(**parameters: Any) -> Any:
-            return getattr(policies, name)(**parameters, **fixed)
-
-        arrays = {parameter: jnp.asarray(values, jnp.float32) for parameter, values in grid.items()}
-        return grid_search(make, arrays, env, params, paths, warmup=warmup).policy
-
-    return {name: best(name, *grid) for name, grid in grids.items()}
 
 
 def summary(met: dict[str, Any], calm: dict[str, Any], before: int, length: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import tyro
 
 from experiments.problem import ProblemConfig, given_instance
-from experiments.scenarios import SCENARIOS, Severity, stressed, summary, tuned_heuristics
+from experiments.scenarios import SCENARIOS, Severity, stressed, summary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +57,7 @@ def run(config: Config) -> dict[str, Any]:
     import numpy as np
     from rich.console import Console
 
+    from experiments.heuristics import tuned
     from jaxinv import report
     from jaxinv.env import build, make
     from jaxinv.env.shocks import Shocked
@@ -69,7 +70,10 @@ def run(config: Config) -> dict[str, Any]:
     )
     tuning, drawing = jax.random.split(jax.random.key(config.seed))
     with console.status("tuning heuristics on normal demand"):
-        policies = tuned_heuristics(env, params, tuning, config.tuning_paths, 500 + config.warmup, config.warmup)
+        policies = tuned(
+            env, params, tuning, num_paths=config.tuning_paths, length=500 + config.warmup, warmup=config.warmup
+        )
+    policies.pop("ProjectedInventory", None)  # it reads the pipeline, and would order anew what waits at suppliers
     shocked, start = Shocked(env, max_slip=config.severity.slip), config.warmup + config.before
     length = start + config.length + config.after
 

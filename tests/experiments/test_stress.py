@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from experiments import scenarios, stress
-from jaxinv.env import make
 from jaxinv.env.dual_sourcing import DualSourcing
 from jaxinv.env.shocks import Shocked
 
@@ -93,9 +92,6 @@ def test_unknown_problems_and_scenarios_are_named(monkeypatch, capsys):
         with pytest.raises(SystemExit) as stopped:
             run(monkeypatch, *arguments)
         assert message in f"{stopped.value}{capsys.readouterr().err}"
-    env, params = make("BeerGame-v0")
-    with pytest.raises(ValueError, match="no heuristics are known here for BeerGame"):
-        scenarios.tuned_heuristics(env, params, jax.random.key(0), 2, 10, 0)
 
 
 def test_help_does_without_jax():

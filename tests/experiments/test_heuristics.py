@@ -1,0 +1,48 @@
+"""Heuristics for every problem, and that tuning them helps."""
+
+import dataclasses
+
+import jax
+import pytest
+
+from experiments import heuristics
+from jaxinv.env import make, registered
+from jaxinv.env.single_item import SingleItem
+from jaxinv.evaluate import evaluate, sample_paths
+
+SIZE = {"num_paths": 8, "length": 150, "warmup": 50}
+FAST = ("Perishable-v0", "SupplyNetwork-v0")
+
+
+def untuned(name, env, params, paths):
+    """The policy that the search began with, if it began with one."""
+    start = heuristics.starts(env, params, paths).get(name)
+    return start and start[0]
+
+
+@pytest.mark.parametrize(
+    "name", [each if each in FAST else pytest.param(each, marks=pytest.mark.slow) for each in registered()]
+)
+def test_every_problem_has_heuristics_and_searches_improve_them(name, key):
+    env, params = make(name)
+    found = heuristics.tuned(env, params, key, **SIZE)
+    paths = sample_paths(env, params, jax.random.split(key)[0], SIZE["num_paths"], SIZE["length"])
+
+    def cost(policy):
+        return float(evaluate(policy, env, params, paths, warmup=SIZE["warmup"]).cost_mean)
+
+    assert found
+    for each, policy in found.items():
+        before = untuned(each, env, params, paths)
+        if before is not None:
+            assert cost(policy) <= cost(before) + 1e-3 * abs(cost(before)), each
+
+
+def test_a_problem_without_heuristics_is_named(key):
+    @dataclasses.dataclass(frozen=True)
+    class Another(SingleItem):
+        pass
+
+    env = Another()
+    with pytest.raises(ValueError, match="no heuristics are known here for Another"):
+        heuristics.tuned(env, env.default_params(), key, **SIZE)
