@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxinv.demand.base import Demand
+from jaxinv.demand.correlated import CorrelatedNormal
 from jaxinv.demand.distributions import (
     Empirical,
     Gamma,
@@ -20,14 +21,20 @@ _KINDS: dict[str, tuple[Callable[..., Demand], dict[str, str]]] = {
     "negative_binomial": (NegativeBinomial, {"mean": "mean_demand", "dispersion": "dispersion"}),
     "gamma": (Gamma, {"mean": "location", "cv": "cv", "rounded": "rounded"}),
     "normal": (Normal, {"mean": "location", "std": "deviation", "rounded": "rounded"}),
+    "correlated_normal": (
+        CorrelatedNormal,
+        {"mean": "location", "std": "deviation", "correlation": "correlation", "clipped": "clipped"},
+    ),
     "uniform": (UniformInteger, {"low": "low", "high": "high"}),
     "empirical": (Empirical, {"values": "values", "probabilities": "probabilities"}),
 }
+_OPTIONAL = ("rounded", "clipped", "correlation")
 
 
 def make_demand(kind: str, **numbers: Any) -> Demand:
     """A stationary process: ``poisson(mean)``, ``geometric(mean)``, ``negative_binomial(mean, dispersion)``,
-    ``gamma(mean, cv)``, ``normal(mean, std)``, ``uniform(low, high)`` or ``empirical(values, probabilities)``.
+    ``gamma(mean, cv)``, ``normal(mean, std)``, ``correlated_normal(mean, std, correlation)``, ``uniform(low, high)`` or
+    ``empirical(values, probabilities)``.
 
     Raises ``ValueError`` for another kind, and for numbers that are missing, unknown or out of range.
     """
@@ -39,5 +46,5 @@ def make_demand(kind: str, **numbers: Any) -> Demand:
     try:
         return make(**{names[name]: value for name, value in numbers.items()})
     except TypeError:
-        needed = ", ".join(f"demand.{name}" for name in names if name != "rounded")
+        needed = ", ".join(f"demand.{name}" for name in names if name not in _OPTIONAL)
         raise ValueError(f"{kind} demand needs {needed}; got {', '.join(numbers) or 'none'}") from None

@@ -4,7 +4,16 @@ import jax
 import numpy as np
 import pytest
 
-from jaxinv.demand import Empirical, Gamma, Geometric, NegativeBinomial, Normal, Poisson, UniformInteger
+from jaxinv.demand import (
+    CorrelatedNormal,
+    Empirical,
+    Gamma,
+    Geometric,
+    NegativeBinomial,
+    Normal,
+    Poisson,
+    UniformInteger,
+)
 from jaxinv.demand.named import make_demand
 
 MEANT = {
@@ -13,6 +22,10 @@ MEANT = {
     "negative_binomial": (dict(mean=5, dispersion=0.3), NegativeBinomial(5.0, 0.3)),
     "gamma": (dict(mean=4, cv=0.5), Gamma(4.0, 0.5)),
     "normal": (dict(mean=20, std=4), Normal(20.0, 4.0)),
+    "correlated_normal": (
+        dict(mean=[20, 5], std=[4, 2], correlation=0.5),
+        CorrelatedNormal([20.0, 5.0], [4.0, 2.0], 0.5),
+    ),
     "uniform": (dict(low=2, high=6), UniformInteger(2.0, 6.0)),
     "empirical": (dict(values=[0, 3], probabilities=[0.25, 0.75]), Empirical([0.0, 3.0], [0.25, 0.75])),
 }
