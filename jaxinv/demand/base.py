@@ -38,7 +38,12 @@ class Demand:
 
     @property
     def num_uniforms(self) -> int:
-        """Uniforms that one period consumes (static): one per cell, then those of :meth:`advance`."""
+        """Uniforms that one period consumes (static): those of the demand itself, then those of :meth:`advance`."""
+        return self.num_demand_uniforms
+
+    @property
+    def num_demand_uniforms(self) -> int:
+        """Uniforms behind one period's demand (static): one per cell and, where cells depend on each other, more."""
         return math.prod(self.shape)
 
     @property
@@ -54,8 +59,13 @@ class Demand:
         """Demand (units, float32) of the coming period at probability ``u``: [..., *shape], broadcast."""
         raise NotImplementedError
 
+    def per_cell(self, u: Array) -> Array:
+        """A uniform for every cell [*shape], at which its :meth:`quantile` is its demand, from those of a period
+        [num_uniforms]. Where cells depend on each other, so do these."""
+        return jnp.reshape(u[: math.prod(self.shape)], self.shape)
+
     def advance(self, u: Array, state: DemandState) -> DemandState:
-        """State of the next period; ``u``: the uniforms left after one per cell."""
+        """State of the next period; ``u``: the uniforms left after those of the demand."""
         return dataclasses.replace(state, day=state.day + 1)
 
     def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
@@ -93,9 +103,7 @@ class Demand:
 
     def draw(self, u: Array, state: DemandState) -> tuple[Array, DemandState]:
         """Demand [*shape] of the coming period and the state after it; ``u``: [num_uniforms]."""
-        cells = math.prod(self.shape)
-        demand = self.quantile(jnp.reshape(u[:cells], self.shape), state)
-        return demand, self.advance(u[cells:], state)
+        return self.quantile(self.per_cell(u), state), self.advance(u[self.num_demand_uniforms :], state)
 
     def sample(self, key: Array, length: int) -> tuple[Array, DemandState]:
         """A path of demand [length, *shape] and the states [length] in which it was drawn."""

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.scipy.special import ndtr
 
 from jaxinv import struct
 from jaxinv.demand.base import DemandState
@@ -30,22 +31,18 @@ class CorrelatedNormal(Distribution):
             raise ValueError(f"CorrelatedNormal.correlation must be one number, got shape {np.shape(self.correlation)}")
 
     @property
-    def num_uniforms(self) -> int:
-        return super().num_uniforms + 1
+    def num_demand_uniforms(self) -> int:
+        return super().num_demand_uniforms + 1
 
-    def quantile(self, u: Array, state: DemandState | None = None) -> Array:
-        """Of each cell by itself."""
-        return self._demand(normal_quantile(u))
-
-    def draw(self, u: Array, state: DemandState) -> tuple[Array, DemandState]:
-        z = normal_quantile(u)
+    def per_cell(self, u: Array) -> Array:
+        z = normal_quantile(u[: self.num_demand_uniforms])
         own, common = z[:-1].reshape(self.shape), z[-1]
         # A root has no slope at 0.
         shared, alone = (jnp.sqrt(jnp.maximum(part, 1e-12)) for part in (self.correlation, 1.0 - self.correlation))
-        return self._demand(shared * common + alone * own), self.advance(u[:0], state)
+        return ndtr(shared * common + alone * own)
 
-    def _demand(self, z: Array) -> Array:
-        z, location, deviation = spread(z, self.location, self.deviation)
+    def quantile(self, u: Array, state: DemandState | None = None) -> Array:
+        z, location, deviation = spread(normal_quantile(u), self.location, self.deviation)
         demand = location + deviation * z
         return jnp.maximum(demand, 0.0) if self.clipped else demand
 

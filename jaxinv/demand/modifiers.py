@@ -252,12 +252,19 @@ class Modulated(struct.Typed, Demand):
         return self.base.shape
 
     @property
+    def num_demand_uniforms(self) -> int:
+        return self.base.num_demand_uniforms
+
+    @property
     def num_uniforms(self) -> int:
-        return self.base.num_uniforms + sum(m.num_uniforms for m in self.modifiers)
+        return self.num_demand_uniforms + sum(m.num_uniforms for m in self.modifiers)
 
     @property
     def num_initial_uniforms(self) -> int:
         return 1 + sum(m.num_initial_uniforms for m in self.modifiers)
+
+    def per_cell(self, u: Array) -> Array:
+        return self.base.per_cell(u)
 
     def init(self, u: Array) -> DemandState:
         day = _first_day(u[0], self.first_day, self.span)
@@ -330,6 +337,13 @@ class Cyclic(struct.Typed, Demand):
     @property
     def num_initial_uniforms(self) -> int:
         return 1
+
+    @property
+    def num_demand_uniforms(self) -> int:
+        return self.laws[0].num_demand_uniforms
+
+    def per_cell(self, u: Array) -> Array:
+        return self.laws[0].per_cell(u)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -197,12 +197,11 @@ class Ecommerce(DemandDriven):
     # -- exogenous information ------------------------------------------------------------------------------------
     def num_uniforms(self, params: Params) -> int:
         # A replayed trace needs none of its own, but its rounding does.
-        return max(params.demand.num_uniforms, self.num_regions * self.num_skus)
+        return max(params.demand.num_uniforms, params.demand.num_demand_uniforms)
 
     def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
-        orders, rest = jnp.split(u, [self.num_regions * self.num_skus])
-        following = params.demand.advance(rest, state.exo.demand)
-        return Exogenous(u=orders.reshape(self._of_regions), next=ExoState(demand=following))
+        following = params.demand.advance(u[params.demand.num_demand_uniforms :], state.exo.demand)
+        return Exogenous(u=params.demand.per_cell(u), next=ExoState(demand=following))
 
     # -- the transition -------------------------------------------------------------------------------------------
     def init_state(self, u: Array, params: Params) -> State:

@@ -89,6 +89,10 @@ class Unexpected(Demand):
         return self.base.num_uniforms
 
     @property
+    def num_demand_uniforms(self) -> int:
+        return self.base.num_demand_uniforms
+
+    @property
     def num_initial_uniforms(self) -> int:
         return self.base.num_initial_uniforms
 
@@ -98,6 +102,9 @@ class Unexpected(Demand):
 
     def init(self, u: Array) -> DemandState:
         return self.base.init(u)
+
+    def per_cell(self, u: Array) -> Array:
+        return self.base.per_cell(u)
 
     def advance(self, u: Array, state: DemandState) -> DemandState:
         return self.base.advance(u, state)
@@ -123,9 +130,7 @@ class Unexpected(Demand):
             return given
         if self.base.num_uniforms < demand.size:  # replayed
             return given
-        if type(law) is type(self.base):  # it may have its own way to draw
-            return law.draw(u, state)[0], following
-        return law.quantile(u[: demand.size].reshape(self.shape)), following
+        return law.quantile(self.per_cell(u)), following
 
 
 @dataclasses.dataclass(frozen=True)

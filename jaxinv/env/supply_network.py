@@ -134,7 +134,7 @@ class SupplyNetwork(DemandDriven):
         demand, following = params.demand.draw(u, state.exo.demand)
         behind = ()
         if self.goodwill and params.demand.num_uniforms >= demand.size:
-            behind = u[: demand.size].reshape(demand.shape)
+            behind = params.demand.per_cell(u)
         return Exogenous(demand=demand, u=behind, next=ExoState(demand=following))
 
     # -- the transition -------------------------------------------------------------------------------------------
