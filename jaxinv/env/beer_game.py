@@ -220,7 +220,7 @@ class BeerGame(DemandDriven):
     def flow(self) -> tuple[tuple[str, str, str], ...]:
         names = ["customers", *(f"player {i}" for i in range(len(self.order_delays))), "supplier"]
         delays = zip(self.order_delays, self.transport_delays, strict=True)
-        labels = ["", *(f"orders {order}, goods {transport}" for order, transport in delays)]
+        labels = ["", *(f"orders {order}, goods {transport} weeks" for order, transport in delays)]
         return tuple(zip(names[1:], names[:-1], labels, strict=True))[::-1]
 
     # -- spaces and observation -----------------------------------------------------------------------------------

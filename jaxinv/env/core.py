@@ -73,6 +73,11 @@ class Transition:
     outcome: Outcome
 
 
+def in_periods(lead_time: int, at_most: bool = False) -> str:
+    """A lead time in words, for the lanes of :meth:`Environment.flow`."""
+    return "up to " * (at_most and lead_time > 0) + f"{lead_time} period" + "s" * (lead_time != 1)
+
+
 class Policy(Protocol):
     """A decision rule: a pytree, called with the environment it acts in. Heuristics read the state itself, learned
     policies read ``env.observe(state, params)``; deterministic ones ignore the key."""
@@ -132,8 +137,13 @@ class Environment:
         return action, lambda orders: orders
 
     def flow(self) -> tuple[tuple[str, str, str], ...]:
-        """Lanes that goods flow on: (from, to, label), for drawings; by default those of one stock."""
-        return (("supplier", "stock", ""), ("stock", "customers", ""))
+        """Lanes that goods flow on: (from, to, label), for drawings; by default those of one stock, with its
+        ``lead_time`` if it has one."""
+        lead_time = getattr(self, "lead_time", None)
+        return (
+            ("supplier", "stock", "" if lead_time is None else in_periods(lead_time)),
+            ("stock", "customers", ""),
+        )
 
     # -- derived --------------------------------------------------------------------------------------------------
     def num_step_uniforms(self, params: Any) -> int:

@@ -362,9 +362,9 @@ class Distribution(DemandDriven):
         return action[:1], lambda orders: action.at[:1].set(orders)
 
     def flow(self) -> tuple[tuple[str, str, str], ...]:
-        lanes = [("supplier", "warehouse", f"L = {self.warehouse_lead_time}")]
+        lanes = [("supplier", "warehouse", core.in_periods(self.warehouse_lead_time))]
         for i, lead_time in enumerate(self.store_lead_times):
-            lanes += [("warehouse", f"store {i}", f"L = {lead_time}"), (f"store {i}", f"customers {i}", "")]
+            lanes += [("warehouse", f"store {i}", core.in_periods(lead_time)), (f"store {i}", f"customers {i}", "")]
         return tuple(lanes)
 
     # -- spaces and observation -----------------------------------------------------------------------------------

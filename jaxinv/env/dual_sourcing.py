@@ -199,9 +199,11 @@ class DualSourcing(DemandDriven):
         return Action(regular=orders, expedited=jnp.zeros_like(orders))
 
     def flow(self) -> tuple[tuple[str, str, str], ...]:
-        regular, expedited = self.regular_lead_time, self.expedited_lead_time
-        lanes = (("regular supplier", "stock", f"L = {regular}"), ("expedited supplier", "stock", f"L = {expedited}"))
-        return (*lanes, ("stock", "customers", ""))
+        return (
+            ("regular supplier", "stock", core.in_periods(self.regular_lead_time)),
+            ("expedited supplier", "stock", core.in_periods(self.expedited_lead_time)),
+            ("stock", "customers", ""),
+        )
 
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Tree:

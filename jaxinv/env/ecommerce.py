@@ -346,7 +346,8 @@ class Ecommerce(DemandDriven):
             [f"{kind} {i}" for i in range(number)]
             for kind, number in (("centre", self.num_centres), ("region", self.num_regions))
         )
-        lanes = [("supplier", centre, "") for centre in centres]
+        lead_time = core.in_periods(self.max_lead_time, at_most=True)
+        lanes = [("supplier", centre, lead_time) for centre in centres]
         return (*lanes, *((centre, region, "") for centre in centres for region in regions))
 
     # -- spaces and observation -----------------------------------------------------------------------------------

@@ -203,6 +203,11 @@ class JointReplenishment(DemandDriven):
         """The action that places ``orders`` [N]; there are no transfers."""
         return orders
 
+    def flow(self) -> tuple[tuple[str, str, str], ...]:
+        items = range(self.num_items)
+        lanes = [("supplier", f"item {i}", core.in_periods(self.lead_time)) for i in items]
+        return (*lanes, *((f"item {i}", f"customers {i}", "") for i in items))
+
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Box:
         return spaces.Box(np.float32(0), np.float32(UNLIMITED), self.cells)

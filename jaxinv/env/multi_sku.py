@@ -295,7 +295,8 @@ class MultiSku(DemandDriven):
 
     def flow(self) -> tuple[tuple[str, str, str], ...]:
         names = ["customers", *(f"echelon {i}" for i in range(self.num_echelons)), "supplier"]
-        return tuple((a, b, f"{self.num_skus} SKUs") for a, b in zip(names[1:], names[:-1], strict=True))[::-1]
+        labels = ["", *[core.in_periods(self.max_lead_time, at_most=True)] * self.num_echelons]
+        return tuple(zip(names[1:], names[:-1], labels, strict=True))[::-1]
 
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Box:

@@ -359,7 +359,9 @@ class MultiWarehouse(DemandDriven):
 
     def flow(self) -> tuple[tuple[str, str, str], ...]:
         names = [f"warehouse {i}" for i in range(self.num_warehouses)]
-        lanes = [("supplier", name, "") for name in names] + [(name, f"customers {name[10:]}", "") for name in names]
+        lead_time = core.in_periods(self.max_lead_time, at_most=True)
+        lanes = [("supplier", name, lead_time) for name in names]
+        lanes += [(name, f"customers {name[10:]}", "") for name in names]
         return (*lanes, *((a, b, "") for a in names for b in names if self.transfers and a != b))
 
     # -- spaces and observation -----------------------------------------------------------------------------------

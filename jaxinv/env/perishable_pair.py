@@ -217,6 +217,10 @@ class PerishablePair(DemandDriven):
         """The action that places ``orders`` [2]; there are no transfers."""
         return orders
 
+    def flow(self) -> tuple[tuple[str, str, str], ...]:
+        lanes = [("supplier", product, core.in_periods(self.lead_time)) for product in "ab"]
+        return (*lanes, *((product, f"customers for {product}", "") for product in "ab"), ("a", "customers for b", ""))
+
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Box:
         return spaces.Box(np.float32(0), np.float32(UNLIMITED), (2,))

@@ -200,7 +200,7 @@ class Serial(DemandDriven):
 
     def flow(self) -> tuple[tuple[str, str, str], ...]:
         names = ["customers", *(f"stage {i}" for i in range(len(self.lead_times))), "supplier"]
-        labels = ["", *(f"L = {lead_time}" for lead_time in self.lead_times)]
+        labels = ["", *(core.in_periods(lead_time) for lead_time in self.lead_times)]
         return tuple(zip(names[1:], names[:-1], labels, strict=True))[::-1]
 
     # -- spaces and observation -----------------------------------------------------------------------------------

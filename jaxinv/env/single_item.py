@@ -255,6 +255,10 @@ class SingleItem(DemandDriven):
         """The action that places ``orders`` []; there are no transfers."""
         return orders
 
+    def flow(self) -> tuple[tuple[str, str, str], ...]:
+        lead_time = core.in_periods(self.lead_time, at_most=self.random_lead_time)
+        return (("supplier", "stock", lead_time), ("stock", "customers", ""))
+
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Box:
         return spaces.Box(np.float32(0), np.float32(UNLIMITED))

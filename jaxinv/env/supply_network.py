@@ -295,7 +295,7 @@ class SupplyNetwork(DemandDriven):
         return action[outside], lambda orders: action.at[outside].set(orders)
 
     def flow(self) -> tuple[tuple[str, str, str], ...]:
-        arcs = ((arc.supplier, arc.customer, f"L = {arc.lead_time}") for arc in self.topology.arcs)
+        arcs = ((arc.supplier, arc.customer, core.in_periods(arc.lead_time)) for arc in self.topology.arcs)
         return (*arcs, *((node, market, "") for node, market in self.topology.markets))
 
     # -- spaces and observation -----------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Figures, made from plain arrays. Each function returns a matplotlib ``Figure``: ``figure.savefig(path)``."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,12 @@ from matplotlib.figure import Figure
 
 # A colour per cause of cost, the same in every figure, legible to colour-blind readers (Okabe & Ito).
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#999999", "#000000")
+
+
+def bar_style(i: int) -> dict[str, Any]:
+    """Of the i-th of any number of stacked bars: its colour, hatched where colours are used again."""
+    again, colour = divmod(i, len(COLOURS))
+    return {"color": COLOURS[colour], "hatch": "/." * again, "edgecolor": "white", "linewidth": 0}
 
 
 def learning_curve(steps: Any, costs: Any, references: Mapping[str, float], *, title: str = "") -> Figure:
@@ -22,7 +29,7 @@ def learning_curve(steps: Any, costs: Any, references: Mapping[str, float], *, t
     axes.plot(steps, np.median(costs, 1), color=COLOURS[0], label="PPO" if costs.shape[1] == 1 else "PPO, median")
     if costs.shape[1] > 1:
         axes.fill_between(steps, costs.min(1), costs.max(1), color=COLOURS[0], alpha=0.2, label="range over seeds")
-    for (name, level), colour in zip(references.items(), COLOURS[1:], strict=False):
+    for (name, level), colour in zip(references.items(), cycle(COLOURS[1:]), strict=False):
         axes.axhline(level, color=colour, linestyle="--", linewidth=1.2, label=f"{name} ({level:,.1f})")
     # The first iterations are far above everything else and would flatten what matters.
     levels = [*references.values(), *np.median(costs, 1)[len(steps) // 4 :]]
@@ -73,9 +80,10 @@ def cost_by_cause(
     figure = Figure(figsize=(9, 0.45 * len(names) + 2.2), layout="constrained")
     axes = figure.add_subplot()
     left, right = np.zeros(len(names)), np.zeros(len(names))
-    for cause, colour in zip(causes, COLOURS, strict=False):
+    for i, cause in enumerate(causes):
         value = np.array([policies[name][cause] for name in names])
-        axes.barh(names, value, left=np.where(value < 0, left, right), color=colour, label=cause.replace("_", " "))
+        base = np.where(value < 0, left, right)
+        axes.barh(names, value, left=base, label=cause.replace("_", " "), **bar_style(i))
         left, right = left + np.minimum(value, 0), right + np.maximum(value, 0)
     for y, name in enumerate(names):
         axes.text(right[y], y, f" {sum(policies[name].values()):,.1f}", va="center", fontsize=8)
@@ -117,7 +125,7 @@ def shock_response(periods: Any, policies: Mapping[str, Mapping[str, Any]], leng
     rows = figure.subplots(len(quantities), 1, sharex=True, squeeze=False)[:, 0]
     for axes, quantity in zip(rows, quantities, strict=True):
         axes.axvspan(-0.5, length - 0.5, color=COLOURS[7], alpha=0.2, linewidth=0, label="shock")
-        for (name, series), colour in zip(policies.items(), COLOURS, strict=False):
+        for (name, series), colour in zip(policies.items(), cycle(COLOURS), strict=False):
             axes.plot(periods, series["calm"][quantity], color=colour, linewidth=0.8, linestyle="--", alpha=0.7)
             axes.plot(periods, series["shock"][quantity], color=colour, linewidth=1.4, label=name)
         axes.set_ylabel(quantity)

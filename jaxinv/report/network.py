@@ -1,15 +1,18 @@
 """Pictures of who supplies whom. Each function returns a matplotlib ``Figure``: ``figure.savefig(path)``."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from jaxinv.report.recording import Lane, Record
+
 _STOCK, _OUTSIDE, _LANE = "#0072B2", "#999999", "#555555"  # Okabe & Ito's blue; greys
 _HEIGHT, _WIDTH = 0.55, 2.3  # inches of a node and of a layer
+_LETTER, _LINE = 0.065, 0.17  # inches of a label
+_ALONG = (0.5, 0.35, 0.65, 0.25, 0.75)  # parts of a lane at which its label may stand, the best first
 
 
 def flow_of_goods(lanes: Sequence[tuple[str, str, str]], *, title: str = "") -> Figure:
@@ -21,30 +24,24 @@ def flow_of_goods(lanes: Sequence[tuple[str, str, str]], *, title: str = "") -> 
     return figure
 
 
-def flow_by_period(
-    lanes: Sequence[tuple[str, str, str]],
-    stock: Mapping[str, Any],
-    shipped: Mapping[tuple[str, str], Any],
-    periods: Sequence[int],
-    *,
-    title: str = "",
-) -> Figure:
-    """The network in several periods, a panel each: nodes labelled and filled by their stock, lanes as wide as what
-    was shipped on them.
-
-    ``stock``: node -> [T] units on hand; ``shipped``: (from, to) -> [T] units.
-    """
-    places = _places(lanes)
+def flow_by_period(record: Record, periods: Sequence[int] | None = None, *, title: str = "") -> Figure:
+    """The network of a rollout in several periods (four, evenly spread, unless given), a panel each: nodes labelled and
+    filled by their stock on hand, lanes labelled by, and as wide as, what moves on them in the period, in units."""
+    length = len(record.on_hand)
+    periods = np.unique(np.linspace(0, length - 1, 4, dtype=int)).tolist() if periods is None else list(periods)
+    if not periods or not all(0 <= period < length for period in periods):
+        raise ValueError(f"periods must be in 0..{length - 1}, those of the rollout; got {periods}")
+    places = _places(record.lanes)
     figure = _figure(places, len(periods))
-    most_stock = max((float(np.max(series)) for series in stock.values()), default=0.0) or 1.0
-    most_shipped = max((float(np.max(series)) for series in shipped.values()), default=0.0) or 1.0
+    most_stock = max(record.on_hand[periods].max(), 1e-9)
+    most_moved = max(max(units[periods].max() for units in record.moved.values()), 1e-9)
     for axes, period in zip(figure.subplots(len(periods), 1, squeeze=False)[:, 0], periods, strict=True):
-        filled = {name: (float(series[period]), float(series[period]) / most_stock) for name, series in stock.items()}
-        widths = {
-            lane: (float(series[period]), float(series[period]) / most_shipped) for lane, series in shipped.items()
-        }
-        _draw(axes, lanes, places, filled, widths, f"period {period}")
-    figure.suptitle(title)
+        stock = dict(zip(record.nodes, record.on_hand[period], strict=True))
+        moved = {lane: units[period] for lane, units in record.moved.items()}
+        filled = {name: (units, units / most_stock) for name, units in stock.items()}
+        widths = {lane: (units, units / most_moved) for lane, units in moved.items()}
+        _draw(axes, record.lanes, places, filled, widths, f"period {period}")
+    figure.suptitle(f"{title}\nunits on hand at the end of a period, and moved in it".lstrip(), fontsize=11)
     return figure
 
 
@@ -75,9 +72,10 @@ def _draw(
     lanes: Sequence[tuple[str, str, str]],
     places: Mapping[str, tuple[float, float]],
     stock: Mapping[str, tuple[float, float]],
-    shipped: Mapping[tuple[str, str], tuple[float, float]],
+    moved: Mapping[Lane, tuple[float, float]],
     title: str,
 ) -> None:
+    """``stock`` and ``moved``: units, and their part of the most, of nodes and lanes."""
     supplied, supplying = {b for _, b, _ in lanes}, {a for a, _, _ in lanes}
     boxes = {}
     for name, (x, y) in places.items():
@@ -87,22 +85,42 @@ def _draw(
             boxstyle="round,pad=0.4", edgecolor=_STOCK if inside else _OUTSIDE, linewidth=1.2,
             facecolor=(*to_rgb(_STOCK), 0.05 + 0.4 * share) if inside else "white",
         )  # fmt: skip
-        text = name if units is None else f"{name}\n{units:g}"
+        text = name if units is None else f"{name}\n{units:,.5g}"
         node = axes.text(x, y, text, fontsize=8, ha="center", va="center", bbox=box, zorder=3)
         boxes[name] = node.get_bbox_patch()
+    written: list[tuple[float, float, float]] = []  # x, y and width of the labels, in inches
     for a, b, label in lanes:
-        units, share = shipped.get((a, b), (None, 0.15))
+        units, share = moved.get((a, b), (None, 0.15))
         mutual = (b, a) in {lane[:2] for lane in lanes}
         arrow = dict(
             arrowstyle="-|>", color=_LANE, linewidth=0.3 + 4.0 * share, patchA=boxes[a], patchB=boxes[b],
             connectionstyle=f"arc3,rad={0.7 if mutual else 0.0}", alpha=0.5 if mutual else 0.9,
         )  # fmt: skip
         axes.annotate("", places[b], places[a], arrowprops=arrow)
-        text = label if units is None else f"{units:g}"
+        text = label if units is None else f"{units:,.4g}"
         if text and not mutual:
-            (x0, y0), (x1, y1) = places[a], places[b]
+            x, y = _beside(places[a], places[b], _LETTER * len(text), written)
             white = dict(facecolor="white", edgecolor="none", pad=0.8)
-            axes.text((x0 + x1) / 2, (y0 + y1) / 2, text, fontsize=7, ha="center", va="center", bbox=white)
+            axes.text(x, y, text, fontsize=7, ha="center", va="center", bbox=white, zorder=2.5)
     x, y = np.array(list(places.values())).T
-    axes.set(xlim=(x.min() - 0.5, x.max() + 0.5), ylim=(y.min() - 0.7, y.max() + 0.7), title=title)
+    axes.set(xlim=(x.min() - 0.5, x.max() + 0.5), ylim=(y.min() - 0.7, y.max() + 0.7))
+    axes.set_title(title, fontsize=10)
     axes.axis("off")
+
+
+def _beside(
+    start: tuple[float, float], end: tuple[float, float], width: float, written: list[tuple[float, float, float]]
+) -> tuple[float, float]:
+    """Where the label of a lane stands, free of those ``written``, which it joins."""
+    ways = [(start[0] + part * (end[0] - start[0]), start[1] + part * (end[1] - start[1])) for part in _ALONG]
+    for x, y in ways:
+        apart = [
+            abs(_WIDTH * x - other_x) > (width + other_width) / 2 or abs(_HEIGHT * y - other_y) > _LINE
+            for other_x, other_y, other_width in written
+        ]
+        if all(apart):
+            break
+    else:
+        x, y = ways[0]
+    written.append((_WIDTH * x, _HEIGHT * y, width))
+    return x, y
