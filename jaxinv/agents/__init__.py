@@ -1,7 +1,10 @@
 """Learners, compiled together with the environments that they learn in."""
 
+from jaxinv.agents.a2c import A2C, A3C
 from jaxinv.agents.networks import MLP, CellNetwork
+from jaxinv.agents.on_policy import OnPolicy, OnPolicyState
 from jaxinv.agents.policy import NetworkPolicy
-from jaxinv.agents.ppo import PPO, PPOState
+from jaxinv.agents.ppo import PPO
+from jaxinv.agents.reinforce import REINFORCE
 
-__all__ = ["MLP", "PPO", "CellNetwork", "NetworkPolicy", "PPOState"]
+__all__ = ["A2C", "A3C", "MLP", "PPO", "REINFORCE", "CellNetwork", "NetworkPolicy", "OnPolicy", "OnPolicyState"]

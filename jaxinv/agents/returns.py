@@ -31,6 +31,18 @@ def generalised_advantages(
     return jax.lax.scan(body, jnp.zeros_like(value[0]), (error, decay), reverse=True)[1]
 
 
+def rewards_to_go(reward: Array, done: Array, discount: Array | float) -> Array:
+    """Discounted sums of the rewards from each period on [T, ...], up to the end of its episode or of the arrays.
+    ``reward`` and ``done`` are [T, ...]."""
+
+    def body(following, inputs):
+        reward, done = inputs
+        total = reward + discount * jnp.where(done, 0.0, following)
+        return total, total
+
+    return jax.lax.scan(body, jnp.zeros_like(reward[0]), (reward, done), reverse=True)[1]
+
+
 def discounted_sums(initial: Array, reward: Array, done: Array, discount: Array | float) -> tuple[Array, Array]:
     """Discounted sums of past rewards, R_t = r_t + discount * R_{t-1}, begun anew after every ``done``: the sums to
     carry on from [...] and those of each period [T, ...]. ``reward`` and ``done`` are [T, ...]."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxinv import struct, train
-from jaxinv.agents import MLP, PPO, CellNetwork, ppo
+from jaxinv.agents import MLP, PPO, CellNetwork, on_policy
 from jaxinv.env import core
 from jaxinv.env.multi_warehouse import MultiWarehouse
 from jaxinv.env.wrappers import OrderUpTo
@@ -230,9 +230,9 @@ def test_a_minibatch_in_chunks_learns_the_same(monkeypatch, key):
     """Gradients of equal parts add up to that of the whole; float32 rounding, which adam enlarges."""
     weights = []
     for samples in (4096, 20):  # 8 environments of 8 periods in one part, and in parts of two
-        monkeypatch.setattr(ppo, "_CPU_SAMPLES", samples)
+        monkeypatch.setattr(on_policy, "_CPU_SAMPLES", samples)
         state, metrics = jax.jit(lambda key: learner().train(key, PARAMS))(key)
         weights.append(jax.tree.leaves((state.params, metrics)))
-    assert learner()._chunks(8) == 4
+    assert on_policy._parts(8, 8) == 4
     for a, b in zip(*weights, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)

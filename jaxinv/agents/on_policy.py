@@ -1,0 +1,372 @@
+"""What learners that learn from their current policy's own trajectories share: rollouts, returns and their units."""
+
+import dataclasses
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from jaxinv import struct
+from jaxinv.agents import distributions, returns
+from jaxinv.agents.networks import MLP
+from jaxinv.agents.normalise import RunningStatistics
+from jaxinv.agents.policy import NetworkPolicy
+from jaxinv.env.core import Environment, Ledger
+from jaxinv.evaluate import location_cost
+
+_CPU_SAMPLES = 4096  # that a gradient is computed of at a time on CPU: of more, activations do not stay in the cache
+
+
+@struct.dataclass(kw_only=True)
+class OnPolicyState:
+    """Everything that changes while learning; N environments. [*V] is the shape of the network's value of one."""
+
+    key: Array
+    updates: Array  # int32 []
+    params: Any  # weights of the network
+    opt_state: Any
+    env_state: Any  # [N, ...]
+    observation: Any  # [N, ...]
+    action_mask: Any  # [N, ...] or None
+    observation_statistics: RunningStatistics
+    average_reward: Array  # [*V]: running mean per period
+    discounted_sum: Array  # [N, *V] of rewards so far, whose ...
+    return_statistics: RunningStatistics  # ... deviation is the unit of rewards
+    action_space: Any  # that the policy acts in
+
+
+@struct.dataclass(kw_only=True)
+class Trajectory:
+    """What learning reads of T periods in N environments; leaves [T, N, ...]."""
+
+    observation: Any
+    action_mask: Any
+    action: Any  # raw
+    log_prob: Array
+    value: Array
+    next_value: Array  # of the state reached, before any reset
+    reward: Array
+    terminated: Array
+    truncated: Array
+
+
+@struct.dataclass(kw_only=True)
+class Batch:
+    """What the loss reads; leaves [N, T, ...] as environments are shuffled, [samples, ...] in a minibatch."""
+
+    observation: Any  # standardised
+    action_mask: Any
+    action: Any
+    log_prob: Array
+    value: Array
+    advantage: Array
+    target: Array
+
+
+@struct.dataclass(kw_only=True)
+class OnPolicy(struct.Typed):
+    """Base of the learners that run ``num_envs`` environments, all with the same ``env_params``, for ``num_steps``
+    periods in one iteration and then learn from that alone (:meth:`_learn`).
+
+    A learner is its own configuration. Sizes and flags are static, numbers are traced, so that a sweep is one
+    ``vmap``::
+
+        jax.vmap(lambda rate, key: algo.replace(learning_rate=rate).train(key, env_params))(rates, keys)
+
+    Inventory problems are continuing and judged by average cost, hence ``average_reward``: the running mean of the
+    reward is subtracted from it, and values are differences from a mean of zero (reward centring, Naik et al. 2024,
+    arXiv:2405.09999; the average-value constraint of Ma et al. 2021, arXiv:2106.03442). ``discount`` then discounts
+    differences only and may stay below 1 to reduce variance. Where episodes truly terminate, or discounting is meant,
+    switch the flag off; ``discount`` is then part of the problem: set it to that of ``env_params``.
+
+    Most of the noise in what an action earns is the demand that follows. With ``branches`` > 1 the environments come
+    in groups of as many: in each iteration a group starts where the first of it was and meets one exogenous path, and
+    advantages are counted from the mean of the other branches, which shared the luck but not the actions (a baseline
+    may depend on the exogenous path: Mao et al. 2019, arXiv:1807.02264). The price is fewer distinct paths.
+
+    Where the network gives a value per location (``CellNetwork.local_values``), each location's actions have a ratio
+    and an advantage of their own. A ``team_share`` of 1 credits them with the mean reward of all locations. A smaller
+    one credits them with that part of it and, for the rest, with the location's own entries of the ledger: less noise,
+    but locations that help each other then live at each other's expense (Yu et al. 2022, arXiv:2103.01955, for agents
+    that share parameters).
+    """
+
+    env: Environment = struct.static()
+    network: nn.Module = struct.static(MLP())
+    num_envs: int = struct.static(256)
+    num_steps: int = struct.static(32)  # periods per environment in one iteration
+    num_updates: int = struct.static(500)  # iterations in a whole training run, over which schedules run
+    branches: int = struct.static(1)  # environments that start an iteration alike and meet the same exogenous path
+    burn_in: int = struct.static(0)  # periods that the untrained policy runs before learning starts
+    stagger: bool = struct.static(True)  # start with random times, lest all environments reach their limit together
+    average_reward: bool = struct.static(True)
+    normalise_observation: bool = struct.static(True)  # by running mean and deviation
+    normalise_reward: bool = struct.static(True)  # by the running deviation of discounted returns
+    anneal: bool = struct.static(True)  # learning rate and entropy coefficient fall linearly to zero
+
+    learning_rate: Array = struct.leaf(1e-3, low=0.0)
+    discount: Array = struct.leaf(0.99, low=0.0, high=1.0)
+    gae_lambda: Array = struct.leaf(0.95, low=0.0, high=1.0)
+    entropy_coef: Array = struct.leaf(0.01, low=0.0)
+    value_coef: Array = struct.leaf(0.5, low=0.0)
+    max_grad_norm: Array = struct.leaf(0.5, above=0.0)
+    team_share: Array = struct.leaf(1.0, low=0.0, high=1.0)  # of rewards that locations have in common
+    average_reward_rate: Array = struct.leaf(0.05, above=0.0, high=1.0)  # step of its running mean per iteration
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("num_envs", "num_steps", "num_updates", "branches"):
+            self._at_least(name, 1)
+        self._at_least("burn_in", 0)
+        self._multiple("num_envs", "branches")
+
+    def _at_least(self, name: str, low: int) -> None:
+        if getattr(self, name) < low:
+            raise ValueError(f"{type(self).__name__}.{name} must be at least {low}, got {getattr(self, name)}")
+
+    def _multiple(self, name: str, of: str) -> None:
+        value, divisor = getattr(self, name), getattr(self, of)
+        if value % divisor:
+            raise ValueError(f"{type(self).__name__}.{name} must be a multiple of {of} = {divisor}, got {value}")
+
+    @property
+    def steps_per_update(self) -> int:
+        """Environment steps that one iteration takes."""
+        return self.num_envs * self.num_steps
+
+    # -- public ---------------------------------------------------------------------------------------------------
+    def init(self, key: Array, env_params: Any) -> OnPolicyState:
+        """State before the first iteration."""
+        key, env_key, time_key, network_key, burn_in_key = jax.random.split(key, 5)
+        u = jax.random.uniform(env_key, (self.num_envs, self.env.num_initial_uniforms(env_params)))
+        env_state = jax.vmap(self.env.init_state, in_axes=(0, None))(u, env_params)
+        if self.stagger:
+            time = jax.random.randint(time_key, (self.num_envs,), 0, env_params.max_steps_in_episode)
+            env_state = env_state.replace(time=time)
+        observation = jax.vmap(self.env.observe, in_axes=(0, None))(env_state, env_params)
+        example = jax.tree.map(lambda x: x[0], observation)
+        action_space = jax.tree.map(jnp.asarray, self.env.action_space(env_params))
+        # Standardised by what is seen at reset, until there is more.
+        statistics = RunningStatistics.like(example, memory=50).update(observation)
+        params = self.network.init(network_key, example, action_space)
+        values = jax.eval_shape(self.network.apply, params, example, action_space)[1].shape  # type: ignore[union-attr]
+        state = OnPolicyState(
+            key=key,
+            updates=jnp.int32(0),
+            params=params,
+            opt_state=self._optimiser(self.learning_rate).init(params),
+            env_state=env_state,
+            observation=observation,
+            action_mask=jax.vmap(self.env.action_mask, in_axes=(0, None))(env_state, env_params),
+            observation_statistics=statistics,
+            average_reward=jnp.zeros(values, jnp.float32),
+            discounted_sum=jnp.zeros((self.num_envs, *values), jnp.float32),
+            return_statistics=RunningStatistics.like(jnp.float32(0), memory=5),  # values follow a change quickly
+            action_space=action_space,
+        )
+        if self.burn_in:
+            state, trajectory, _ = self._rollout(state, env_params, burn_in_key, self.burn_in)
+            state, _ = self._estimate(state, trajectory)
+        return state
+
+    def update(self, state: OnPolicyState, env_params: Any) -> tuple[OnPolicyState, dict[str, Array]]:
+        """One iteration. Metrics are scalars: ``reward`` and, by cause, ``gain/...`` and ``cost/...`` are means per
+        period and environment, and what learning reports are means over its minibatches."""
+        key, rollout_key, learn_key = jax.random.split(state.key, 3)
+        state, trajectory, causes = self._rollout(state, env_params, rollout_key, self.num_steps)
+        state, batch = self._estimate(state, trajectory)
+        state, metrics = self._learn(state, batch, learn_key)
+        metrics |= causes | self._rewards(state, trajectory)
+        return dataclasses.replace(state, key=key, updates=state.updates + 1), metrics
+
+    def train(self, key: Array, env_params: Any) -> tuple[OnPolicyState, dict[str, Array]]:
+        """All ``num_updates`` iterations from :meth:`init`: (state, metrics [num_updates])."""
+
+        def body(state, _):
+            return self.update(state, env_params)
+
+        return jax.lax.scan(body, self.init(key, env_params), length=self.num_updates)
+
+    def policy(self, state: OnPolicyState, *, deterministic: bool = True) -> NetworkPolicy:
+        """The policy learned so far."""
+        return NetworkPolicy(
+            network=self.network,
+            params=state.params,
+            statistics=state.observation_statistics if self.normalise_observation else None,
+            action_space=state.action_space,
+            deterministic=deterministic,
+        )
+
+    # -- the parts of an iteration --------------------------------------------------------------------------------
+    def _rollout(
+        self, state: OnPolicyState, env_params: Any, key: Array, length: int
+    ) -> tuple[OnPolicyState, Trajectory, dict[str, Array]]:
+        """Run the current policy for ``length`` periods: (state, trajectory, mean money per period by cause)."""
+        space = state.action_space
+        state = self._branch(state)
+        num_uniforms = self.env.num_step_uniforms(env_params)
+        step = jax.vmap(self.env.step_from_uniforms, in_axes=(0, 0, 0, None))
+
+        def period(carry, key):
+            env_state, observation, mask = carry
+            action_key, env_key = jax.random.split(key)
+            heads, value = self._apply(state.params, self._standardise(state, observation), space)
+            distribution = distributions.distribution(space, heads, mask, kept=value.ndim - 1)
+            raw = distribution.sample(seed=action_key)
+            action = jax.vmap(distributions.to_env, in_axes=(None, 0))(space, raw)
+
+            u = jax.random.uniform(env_key, (self.num_envs // self.branches, num_uniforms))
+            u = jnp.repeat(u, self.branches, 0)
+            following, env_state, reward, terminated, truncated, info = step(u, env_state, action, env_params)
+            _, next_value = self._apply(state.params, self._standardise(state, info["final_observation"]), space)
+            record = Trajectory(
+                observation=observation,
+                action_mask=mask,
+                action=raw,
+                log_prob=distribution.log_prob(raw),
+                value=value,
+                next_value=next_value,
+                reward=self._credit(reward, info["ledger"]) if value.ndim > 1 else reward,
+                # Ends are those of the whole environment; with an axis for locations where there is one.
+                terminated=terminated.reshape(-1, *(1,) * (value.ndim - 1)),
+                truncated=truncated.reshape(-1, *(1,) * (value.ndim - 1)),
+            )
+            return (env_state, following, info["action_mask"]), (record, _by_cause(info["ledger"], self.num_envs))
+
+        carry = state.env_state, state.observation, state.action_mask
+        carry, (trajectory, causes) = jax.lax.scan(period, carry, jax.random.split(key, length))
+        env_state, observation, mask = carry
+        state = dataclasses.replace(state, env_state=env_state, observation=observation, action_mask=mask)
+        return state, trajectory, jax.tree.map(jnp.mean, causes)
+
+    def _rewards(self, state: OnPolicyState, trajectory: Trajectory) -> dict[str, Array]:
+        return {
+            "reward": jnp.sum(jnp.mean(trajectory.reward, (0, 1))),
+            "average_reward": jnp.sum(state.average_reward),
+        }
+
+    def _estimate(self, state: OnPolicyState, trajectory: Trajectory) -> tuple[OnPolicyState, Batch]:
+        """Advantages and value targets; the statistics move on, after this trajectory was standardised by the ones
+        that its policy saw."""
+        observation = self._standardise(state, trajectory.observation)
+        state = dataclasses.replace(
+            state,
+            observation_statistics=state.observation_statistics.update(trajectory.observation),
+            average_reward=self._move_average_reward(state, trajectory.reward),
+        )
+        reward = trajectory.reward
+        if self.average_reward:
+            reward = reward - state.average_reward[None, None]
+        if self.normalise_reward:
+            done = trajectory.terminated | trajectory.truncated
+            last, sums = returns.discounted_sums(state.discounted_sum, reward, done, self.discount)
+            statistics = state.return_statistics.update(sums)
+            state = dataclasses.replace(state, discounted_sum=last, return_statistics=statistics)
+            reward = reward / jnp.sqrt(statistics.variance + 1e-8)
+
+        advantage, target = self._advantages(trajectory, reward)
+        if self.average_reward:  # differential values are defined up to a constant: keep it from drifting
+            target = target - jnp.mean(target, (0, 1), keepdims=True)
+        batch = Batch(
+            observation=observation,
+            action_mask=trajectory.action_mask,
+            action=trajectory.action,
+            log_prob=trajectory.log_prob,
+            value=trajectory.value,
+            advantage=(advantage - jnp.mean(advantage)) / (jnp.std(advantage) + 1e-8),
+            target=target,
+        )
+        return state, jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), batch)
+
+    def _advantages(self, trajectory: Trajectory, reward: Array) -> tuple[Array, Array]:
+        """Advantages and value targets [T, N, ...] of centred and scaled rewards."""
+        advantage = returns.generalised_advantages(
+            reward,
+            trajectory.value,
+            trajectory.next_value,
+            trajectory.terminated,
+            trajectory.truncated,
+            self.discount,
+            self.gae_lambda,
+        )
+        return self._against_branches(advantage), advantage + trajectory.value
+
+    def _learn(self, state: OnPolicyState, batch: Batch, key: Array) -> tuple[OnPolicyState, dict[str, Array]]:
+        """The state with better weights, and scalars about it."""
+        raise NotImplementedError
+
+    def _remaining(self, state: OnPolicyState) -> Array | float:
+        """Part of the learning rate and the entropy coefficient that is left."""
+        return jnp.maximum(self.num_updates - state.updates, 0) / self.num_updates if self.anneal else 1.0
+
+    def _gradient(self, params: Any, batch: Batch, environments: Array, *rest: Any) -> tuple[Any, dict[str, Array]]:
+        """Gradient of ``self._loss(params, samples, *rest)`` over some ``environments`` [n] of the batch, and the
+        scalars that come with the loss; part by part where that is faster."""
+
+        def of_part(environments):
+            samples = jax.tree.map(lambda x: x[environments].reshape(-1, *x.shape[2:]), batch)
+            return jax.grad(self._loss, has_aux=True)(params, samples, *rest)
+
+        parts = environments.reshape(_parts(environments.size, batch.log_prob.shape[1]), -1)
+        return jax.tree.map(lambda x: jnp.mean(x, 0), jax.lax.map(of_part, parts))
+
+    def _loss(self, params: Any, batch: Batch, *rest: Any) -> tuple[Array, dict[str, Array]]:
+        raise NotImplementedError
+
+    # -- small parts ----------------------------------------------------------------------------------------------
+    def _apply(self, params: Any, observation: Any, space: Any) -> tuple[tuple, Array]:
+        """Heads and values of a batch of observations."""
+        return jax.vmap(lambda x: self.network.apply(params, x, space))(observation)  # type: ignore[return-value]
+
+    def _standardise(self, state: OnPolicyState, observation: Any) -> Any:
+        return state.observation_statistics.standardise(observation) if self.normalise_observation else observation
+
+    def _branch(self, state: OnPolicyState) -> OnPolicyState:
+        """All environments of a group where the first of them is."""
+        if self.branches == 1:
+            return state
+        names = ("env_state", "observation", "action_mask", "discounted_sum")
+        first = jax.tree.map(
+            lambda x: jnp.repeat(x[:: self.branches], self.branches, 0), {name: getattr(state, name) for name in names}
+        )
+        return dataclasses.replace(state, **first)
+
+    def _against_branches(self, advantage: Array) -> Array:
+        """Advantages [T, N, ...] less the mean of those of the other branches."""
+        if self.branches == 1:
+            return advantage
+        groups = advantage.reshape(advantage.shape[0], -1, self.branches, *advantage.shape[2:])
+        own = groups - jnp.mean(groups, 2, keepdims=True)
+        return (own * self.branches / (self.branches - 1)).reshape(advantage.shape)
+
+    def _move_average_reward(self, state: OnPolicyState, reward: Array) -> Array:
+        """The plain mean at first, then an exponential one."""
+        rate = jnp.maximum(self.average_reward_rate, 1.0 / (state.updates + 1))
+        return state.average_reward + rate * (jnp.mean(reward, (0, 1)) - state.average_reward)
+
+    def _credit(self, reward: Array, ledger: Any) -> Array:
+        """Rewards [N, W] of the locations, which sum to ``reward`` [N]."""
+        local = -jax.vmap(location_cost)(ledger)
+        return (1.0 - self.team_share) * local + self.team_share * (reward / local.shape[1])[:, None]
+
+    def _optimiser(self, learning_rate: Array) -> optax.GradientTransformation:
+        return optax.chain(optax.clip_by_global_norm(self.max_grad_norm), optax.adam(learning_rate, eps=1e-5))
+
+
+def _by_cause(ledger: Any, num_envs: int) -> dict[str, Array]:
+    """Money per environment of a batch of ledgers by cause; nothing for an environment that keeps no ledger."""
+    if not isinstance(ledger, Ledger):
+        return {}
+    named = [("gain", name) for name in ledger.GAINS] + [("cost", name) for name in ledger.COSTS]
+    return {f"{kind}/{name}": jnp.sum(getattr(ledger, name)) / num_envs for kind, name in named}
+
+
+def _parts(environments: int, num_steps: int) -> int:
+    """Equal parts of some environments whose gradients are computed one after the other, for the same sum."""
+    if jax.default_backend() != "cpu":
+        return 1
+    divisors = (n for n in range(1, environments + 1) if environments % n == 0)
+    return next((n for n in divisors if environments // n * num_steps <= _CPU_SAMPLES), environments)
