@@ -28,7 +28,7 @@ from jaxinv.policies.perishable import BaseStockEW, LowStockEW
 from jaxinv.policies.rebalancing import Rebalancing
 from jaxinv.policies.serial import AnchorAndAdjust, SerialBaseStock
 from jaxinv.policies.sizing import Factor, Sizing
-from jaxinv.policies.supply_network import NetworkBaseStock, NetworkReorderPoint, newsvendor_levels
+from jaxinv.policies.supply_network import NetworkBaseStock, NetworkReorderPoint
 from jaxinv.policies.table import TablePolicy
 
 HEURISTICS = {
@@ -86,5 +86,4 @@ __all__ = [
     "chain_sizing",
     "cross_docking_bound",
     "demand_covariance",
-    "newsvendor_levels",
 ]

@@ -17,7 +17,7 @@ import numpy as np
 
 from jaxinv.demand import Demand, Normal
 from jaxinv.demand.lead_time import fractile
-from jaxinv.env.serial import Params, Serial
+from jaxinv.env.serial import Params, Serial, whole_periods
 from jaxinv.policies.closed_forms import demand_table
 
 _STEPS = 200  # of the lattice that stands for a continuous law, per standard deviation of a period
@@ -50,10 +50,11 @@ def newsvendor_levels(demand: Any, lead_times: Sequence[int], holding_cost: Any,
     """Nearly optimal echelon base-stock levels [N]: of every stage the mean of two newsvendor levels, which are a lower
     and an upper bound of the best one (Shang and Song 2003, Management Science 49(5)). Halves of whole units are
     rounded down."""
+    lead_times = _lead_times(lead_times)
     echelon, step = _echelon(holding_cost, lead_times), _step(demand)
     levels = []
     for stage, added in enumerate(echelon):
-        law = _law(demand, int(np.sum(lead_times[: stage + 1])), step)
+        law = _law(demand, sum(lead_times[: stage + 1]), step)
         short = stockout_cost + echelon[stage + 1 :].sum()
         # A unit left costs what all stages up to this one add, or what this one adds.
         pair = [fractile(law.probabilities, short / (short + left)) for left in (echelon[: stage + 1].sum(), added)]
@@ -67,22 +68,40 @@ def serial_optimum(env: Serial, params: Params) -> tuple[np.ndarray, float]:
     The cost of units in transit, and of moving them, does not depend on the policy in the long run: whatever
     ``params`` charge for it, the levels are those of :func:`clark_scarf`.
     """
-    holding, mean = np.asarray(params.holding_cost, np.float64), float(params.demand.mean())
-    levels, cost = clark_scarf(params.demand, env.lead_times, holding, float(params.stockout_cost))
+    levels, cost = clark_scarf(**_numbers(env, params))
+    return levels, cost + _moving(env, params)
+
+
+def serial_cost(env: Serial, params: Params, levels: Any) -> float:
+    """Average cost per period of ``env`` under echelon base-stock ``levels`` [N], for independent demand."""
+    return level_cost(levels, **_numbers(env, params)) + _moving(env, params)
+
+
+def _numbers(env: Serial, params: Params) -> dict[str, Any]:
+    holding, stockout = np.asarray(params.holding_cost, np.float64), float(params.stockout_cost)
+    return dict(demand=params.demand, lead_times=env.lead_times, holding_cost=holding, stockout_cost=stockout)
+
+
+def _moving(env: Serial, params: Params) -> float:
+    """Cost per period of what passes the stages, beyond what :func:`clark_scarf` counts for it."""
+    holding = np.asarray(params.holding_cost, np.float64)
     transit = np.asarray(params.transit_cost, np.float64) - np.append(holding[1:], 0.0)
     per_unit = np.sum(params.unit_cost) + transit @ (np.array(env.lead_times) - 1)
     if not env.hold_arrivals:
         per_unit = per_unit - holding[1:].sum()
-    return levels, cost + mean * float(per_unit)
+    return float(params.demand.mean()) * float(per_unit)
 
 
 def _recursion(demand: Any, lead_times: Sequence[int], holding_cost: Any, stockout_cost: float, levels: Any) -> Any:
     """Levels, the best ones unless given, and cost. With h_j the echelon holding costs, C_0(x) = (p + sum h) x^-,
     C_j(y) = E[h_j (y - D_j) + C_{j-1}(min(S_{j-1}, y - D_j))], the cost of echelon j whose position is y."""
+    lead_times = _lead_times(lead_times)
     echelon, step = _echelon(holding_cost, lead_times), _step(demand)
     if not stockout_cost > 0.0:
         raise ValueError(f"stockout_cost must be > 0, got {stockout_cost}")
     given = None if levels is None else np.round(np.asarray(levels, np.float64) / step).astype(int)
+    if given is not None and given.shape != echelon.shape:
+        raise ValueError(f"levels must be {len(echelon)}, one per stage, got shape {given.shape}")
     # ``cost`` is C_j(y) from y = ``low`` steps on; below the table it falls by ``slope`` per unit.
     low, cost, slope, chosen = 0, np.zeros(1), stockout_cost + echelon.sum(), [0]
     for stage, (lead_time, holding) in enumerate(zip(lead_times, echelon, strict=True)):
@@ -103,6 +122,10 @@ def _recursion(demand: Any, lead_times: Sequence[int], holding_cost: Any, stocko
     return step * np.array(chosen[1:]), float(cost[chosen[-1] - low])
 
 
+def _lead_times(lead_times: Sequence[int]) -> tuple[int, ...]:
+    return whole_periods("lead_times", [int(x) if x == int(x) else x for x in lead_times])
+
+
 def _echelon(holding_cost: Any, lead_times: Sequence[int]) -> np.ndarray:
     """Echelon holding costs: what each stage adds to the holding cost of its supplier."""
     holding = np.asarray(holding_cost, np.float64)
@@ -117,10 +140,14 @@ def _echelon(holding_cost: Any, lead_times: Sequence[int]) -> np.ndarray:
 def _step(demand: Any) -> float:
     """Units of a lattice step."""
     if isinstance(demand, NormalDist):
-        return demand.stdev / _STEPS
-    if isinstance(demand, Normal) and not demand.rounded:
-        return float(demand.deviation) / _STEPS
-    return 1.0
+        deviation = demand.stdev
+    elif isinstance(demand, Normal) and not demand.rounded and demand.shape == ():
+        deviation = float(demand.deviation)
+    else:
+        return 1.0
+    if not deviation > 0.0:
+        raise ValueError(f"demand must have a standard deviation > 0, got {deviation:g}")
+    return deviation / _STEPS
 
 
 def _law(demand: Any, periods: int, step: float) -> _Law:

@@ -8,7 +8,7 @@ with a level per order, [E, K], do without shares: they look, arc by arc, at the
 replenishes.
 """
 
-from typing import Any
+from typing import Any, Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +16,8 @@ from jax import Array
 from jax.scipy.special import ndtri
 
 from jaxinv import struct
+from jaxinv.demand import Distribution
+from jaxinv.policies import closed_forms
 
 
 def contents(env: Any, params: Any, share: Array) -> Array:
@@ -53,6 +55,22 @@ class NetworkBaseStock(struct.Typed):
     share: Array = struct.leaf(None, low=0.0, high=1.0)  # [E, K] parts of a stock's order; equal ones, if not given
     echelon: bool = struct.static(False)
 
+    @classmethod
+    def of(
+        cls, env: Any, params: Any, demand: Array | None = None, *, share: Any = None, safety: Any = 0.0, **fields: Any
+    ) -> Self:
+        """Newsvendor levels [P, K] of installation stocks, from ``demand`` [..., M, K], observed or simulated, or else
+        from the law that ``params`` give.
+
+        Each stock covers its lead time and a period of what passes through it, with the safety stock of a newsvendor
+        who pays the stock's holding cost for a unit too many and, for one too few, what a customer not served costs:
+        the stock-out cost and, of those who do not wait, the price less what sources are paid for a unit. It is
+        ``safety`` standard deviations more. Demand is taken as independent over markets and periods.
+
+        Raises ``ValueError`` where ``demand`` is not given and its law not the same in every period.
+        """
+        return cls(level=_newsvendor(env, params, demand, share, safety)[0], share=share, **fields)
+
     def shortage(self, position: Array) -> Array:
         """Units [P, K] that stocks need at a position [P, K]."""
         return jnp.maximum(self.per_stock("level", position) - position, 0.0)
@@ -83,22 +101,29 @@ class NetworkReorderPoint(NetworkBaseStock):
 
     reorder: Array = struct.leaf()  # [P, K] s
 
+    @classmethod
+    def of(
+        cls, env: Any, params: Any, demand: Array | None = None, *, share: Any = None, safety: Any = 0.0, **fields: Any
+    ) -> Self:
+        """Newsvendor levels to order at, and above them the economic order quantity, or what passes in a period where
+        that is more."""
+        reorder, passing = _newsvendor(env, params, demand, share, safety)
+        t, share = env.topology, np.broadcast_to(env.topology.equal_shares() if share is None else share, env.cells)
+        fixed = np.zeros_like(passing)
+        np.add.at(fixed, list(t.stock_of), share * np.asarray(params.fixed_order_cost))
+        quantity, _ = closed_forms.economic_order_quantity(fixed, np.maximum(params.holding_cost, 1e-6), passing)
+        level = reorder + np.maximum(quantity, passing)
+        return cls(level=level, reorder=reorder, share=share, **fields)
+
     def shortage(self, position: Array) -> Array:
         return jnp.where(position <= self.per_stock("reorder", position), super().shortage(position), 0.0)
 
 
-def newsvendor_levels(env: Any, params: Any, demand: Array, share: Any = None, safety: Any = 0.0) -> Array:
-    """Base-stock levels [P, K] of installation stocks from ``demand`` [..., M, K], observed or simulated.
-
-    Each stock covers its lead time and a period of what passes through it, with the safety stock of a newsvendor who
-    pays the stock's holding cost for a unit too many and, for one too few, what a customer not served costs: the
-    stock-out cost and, of those who do not wait, the price less what sources are paid for a unit. It is ``safety``
-    standard deviations more. Demand is taken as independent over markets and periods.
-    """
+def _newsvendor(env: Any, params: Any, demand: Any, share: Any, safety: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Levels [P, K] as :meth:`NetworkBaseStock.of` says, and the units [P, K] that pass through a stock in a period."""
     t, usage = env.topology, np.asarray(env.usage(params), float)
     share = np.broadcast_to(t.equal_shares() if share is None else share, env.cells)
-    over = tuple(range(demand.ndim - 2))
-    mean, variance = np.asarray(jnp.mean(demand, over), float), np.asarray(jnp.var(demand, over), float)
+    mean, variance = _moments(params.demand, demand)
     flow, output = t.flows(mean, usage, share)
     _, output_variance = t.flows(variance, usage**2, share**2)
 
@@ -111,5 +136,16 @@ def newsvendor_levels(env: Any, params: Any, demand: Array, share: Any = None, s
     missed = np.asarray(params.stockout_cost) + (1.0 - np.asarray(params.backlog_share)) * margin
     missed = (missed * mean).sum(0) / np.maximum(mean.sum(0), 1e-9)
     ratio = np.clip(missed / np.maximum(missed + np.asarray(params.holding_cost), 1e-9), 0.05, 0.999)
+    passing = usage * output[of_node]
     deviation = usage * np.sqrt(output_variance[of_node] * periods)
-    return jnp.asarray(usage * output[of_node] * periods + (np.asarray(ndtri(ratio)) + safety) * deviation, jnp.float32)
+    return passing * periods + (np.asarray(ndtri(ratio)) + safety) * deviation, passing
+
+
+def _moments(process: Any, demand: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance [M, K] of a period's demand, of what was observed if that is given."""
+    if demand is not None:
+        over = tuple(range(demand.ndim - 2))
+        return np.asarray(jnp.mean(demand, over), float), np.asarray(jnp.var(demand, over), float)
+    if not isinstance(process, Distribution):
+        raise ValueError(f"demand must be given where it is no stationary distribution, got {type(process).__name__}")
+    return np.asarray(process.mean(), float), np.asarray(process.variance(), float)

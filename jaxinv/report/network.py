@@ -11,8 +11,8 @@ from jaxinv.report.recording import Lane, Record
 
 _STOCK, _OUTSIDE, _LANE = "#0072B2", "#999999", "#555555"  # Okabe & Ito's blue; greys
 _HEIGHT, _WIDTH = 0.55, 2.3  # inches of a node and of a layer
-_LETTER, _LINE = 0.065, 0.17  # inches of a label
-_ALONG = (0.5, 0.35, 0.65, 0.25, 0.75)  # parts of a lane at which its label may stand, the best first
+_LETTER, _LINE = 0.056, 0.15  # inches of a label
+_ALONG = (0.5, 0.25, 0.75, 0.35, 0.65)  # parts of a lane at which its label may stand, the best first
 
 
 def flow_of_goods(lanes: Sequence[tuple[str, str, str]], *, title: str = "") -> Figure:
@@ -85,7 +85,7 @@ def _draw(
             boxstyle="round,pad=0.4", edgecolor=_STOCK if inside else _OUTSIDE, linewidth=1.2,
             facecolor=(*to_rgb(_STOCK), 0.05 + 0.4 * share) if inside else "white",
         )  # fmt: skip
-        text = name if units is None else f"{name}\n{units:,.5g}"
+        text = name if units is None else f"{name}\n{_units(units)}"
         node = axes.text(x, y, text, fontsize=8, ha="center", va="center", bbox=box, zorder=3)
         boxes[name] = node.get_bbox_patch()
     written: list[tuple[float, float, float]] = []  # x, y and width of the labels, in inches
@@ -96,9 +96,9 @@ def _draw(
             arrowstyle="-|>", color=_LANE, linewidth=0.3 + 4.0 * share, patchA=boxes[a], patchB=boxes[b],
             connectionstyle=f"arc3,rad={0.7 if mutual else 0.0}", alpha=0.5 if mutual else 0.9,
         )  # fmt: skip
-        axes.annotate("", places[b], places[a], arrowprops=arrow)
-        text = label if units is None else f"{units:,.4g}"
-        if text and not mutual:
+        axes.annotate("", places[b], places[a], arrowprops=arrow, zorder=2)
+        text = label if units is None else _units(units)
+        if text not in ("", "0") and not mutual:
             x, y = _beside(places[a], places[b], _LETTER * len(text), written)
             white = dict(facecolor="white", edgecolor="none", pad=0.8)
             axes.text(x, y, text, fontsize=7, ha="center", va="center", bbox=white, zorder=2.5)
@@ -106,6 +106,11 @@ def _draw(
     axes.set(xlim=(x.min() - 0.5, x.max() + 0.5), ylim=(y.min() - 0.7, y.max() + 0.7))
     axes.set_title(title, fontsize=10)
     axes.axis("off")
+
+
+def _units(units: float) -> str:
+    """To one decimal, which whole units do without."""
+    return f"{round(units, 1) + 0.0:,.10g}"
 
 
 def _beside(

@@ -185,9 +185,7 @@ def _(env: Distribution, after, actions, ledger, params):
     stores = [f"store {i}" for i in range(env.num_stores)]
     places = ["warehouse", *stores]
     no_shipments, no_orders = np.zeros_like(ledger.demanded), np.zeros(len(ledger.demanded))
-    on_order = np.concatenate(
-        [_column(sum(after.orders, no_orders)), sum(after.shipments, no_shipments)], 1
-    )
+    on_order = np.concatenate([_column(sum(after.orders, no_orders)), sum(after.shipments, no_shipments)], 1)
     sent = {
         (origin, place): ledger.ordered[:, i]
         for i, (origin, place) in enumerate(zip(("supplier", *("warehouse",) * env.num_stores), places, strict=True))

@@ -28,7 +28,8 @@ def rollout_figure(record: Record, *, title: str = "") -> Figure:
         axes.set_title(name, fontsize=9)
     for name, units in record.customers.items():
         label, colour = _CUSTOMERS[name]
-        customers.step(periods, units, where="mid", color=colour, label=label)
+        line = "--" if name == "backlogged" else "-"  # which may lie on what is lost
+        customers.step(periods, units, line, where="mid", color=colour, label=label)
     customers.set_title("all customers", fontsize=9)
     _draw_money(money, record, periods)
     for axes in (*nodes, customers):
@@ -57,7 +58,8 @@ def _draw_node(axes: Axes, record: Record, node: int, periods: np.ndarray) -> No
 
 def _draw_money(axes: Axes, record: Record, periods: np.ndarray) -> None:
     above, below = np.zeros(len(periods)), np.zeros(len(periods))
-    for i, (cause, series) in enumerate(record.money.items()):
+    largest_first = sorted(record.money.items(), key=lambda item: -np.abs(item[1]).sum())
+    for i, (cause, series) in enumerate(largest_first):
         base = np.where(series >= 0, above, below)
         axes.bar(periods, series, bottom=base, width=1.0, label=cause.replace("_", " "), **bar_style(i))
         above, below = above + np.maximum(series, 0), below + np.minimum(series, 0)

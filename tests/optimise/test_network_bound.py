@@ -13,7 +13,7 @@ from jaxinv.env.supply_network import SupplyNetwork
 from jaxinv.env.supply_network_topology import Arc, Topology, assembly, serial
 from jaxinv.evaluate import evaluate, sample_paths
 from jaxinv.optimise import network_bound
-from jaxinv.policies import NetworkReorderPoint, newsvendor_levels
+from jaxinv.policies import NetworkBaseStock, NetworkReorderPoint
 
 
 def simulated(env, params, orders, demand):
@@ -75,7 +75,7 @@ def test_no_policy_undercuts_it(key):
     paths = sample_paths(env, params, key, 6, 30)
     demand = paths.exogenous.demand
     bounds = np.array([network_bound(env, params, path).cost for path in demand])
-    level = newsvendor_levels(env, params, demand)
+    level = NetworkBaseStock.of(env, params, demand).level
     for part in (0.7, 0.9, 1.0):
         policy = NetworkReorderPoint(level=level, reorder=part * level)
         cost = evaluate(policy, env, params, paths).cost.sum(-1).mean(-1)

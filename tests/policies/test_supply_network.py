@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from jax.scipy.special import ndtri
 
+from jaxinv.demand import Trace
 from jaxinv.env.supply_network import SupplyNetwork
 from jaxinv.env.supply_network_topology import Arc, Topology, assembly, diamond, serial
-from jaxinv.policies import NetworkBaseStock, NetworkReorderPoint, newsvendor_levels
+from jaxinv.policies import NetworkBaseStock, NetworkReorderPoint
 from jaxinv.policies.supply_network import contents, echelon_position
 
 
@@ -69,9 +70,21 @@ def test_newsvendor_levels_by_formula():
     mean, variance = np.append(mean, 14), np.append(variance, 10)
     periods, ratio = np.array([2, 3, 4]), missed / (missed + np.array([4, 4, 1]))
     expected = mean * periods + np.asarray(ndtri(ratio)) * np.sqrt(variance * periods)
-    np.testing.assert_allclose(newsvendor_levels(env, params, demand)[:, 0], expected, rtol=1e-5)
-    more = newsvendor_levels(env, params, demand, safety=1.0)[:, 0]
+    np.testing.assert_allclose(NetworkBaseStock.of(env, params, demand).level[:, 0], expected, rtol=1e-5)
+    more = NetworkBaseStock.of(env, params, demand, safety=1.0).level[:, 0]
     np.testing.assert_allclose(more - expected, np.sqrt(variance * periods), rtol=1e-4)
+
+    # Of the law itself: Poisson(5) in both markets; (s, S) orders an economic quantity, or a period's demand, more.
+    reorder = NetworkBaseStock.of(env, params).level[:, 0]
+    missed, mean = 9 / 2 + 5 / 2 + 5, np.array([5, 5, 10])
+    expected = mean * periods + np.asarray(ndtri(missed / (missed + np.array([4, 4, 1])))) * np.sqrt(mean * periods)
+    np.testing.assert_allclose(reorder, expected, rtol=1e-5)
+    policy = NetworkReorderPoint.of(env, params.replace(fixed_order_cost=jnp.array([[40.0], [2.0], [0.0]])))
+    np.testing.assert_allclose(policy.reorder[:, 0], reorder, rtol=1e-6)
+    np.testing.assert_allclose(policy.level[:, 0] - reorder, [10, 5, 10], rtol=1e-4)
+    replayed = params.replace(demand=Trace(quantity=jnp.ones((3, 2, 1)), expected=jnp.ones((3, 2, 1))))
+    with pytest.raises(ValueError, match="demand must be given where it is no stationary distribution, got Trace"):
+        NetworkBaseStock.of(env, replayed)
 
 
 def test_levels_that_do_not_fit_are_named():
