@@ -1,7 +1,6 @@
 """The beer game, a chain of players who order from each other with delays: ``BeerGame-v0``."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -12,7 +11,7 @@ from jaxinv import struct
 from jaxinv.demand import Demand, UniformInteger
 from jaxinv.env import core, spaces
 from jaxinv.env.demand_driven import DemandDriven, Exogenous, ExoState
-from jaxinv.env.dynamics import UNLIMITED, advance, extend, schedule
+from jaxinv.env.dynamics import advance, extend, schedule
 from jaxinv.env.given import check_demand, check_names, per_entry
 from jaxinv.env.serial import filled, whole_periods
 from jaxinv.env.wrappers import ActionWrapper
@@ -98,6 +97,7 @@ class BeerGame(DemandDriven):
     transport_delays: tuple[int, ...] = (2, 2, 2, 2)  # m_i, weeks, of what is shipped to player i
 
     agent_axes: ClassVar = {"player": 0}
+    outside_orders: ClassVar = slice(-1, None)
 
     def __post_init__(self):
         for name in ("order_delays", "transport_delays"):
@@ -203,19 +203,11 @@ class BeerGame(DemandDriven):
         """Supply line [N]: what the player has ordered and not received, in the mail, owed by its supplier, or under
         way."""
         owed = jnp.concatenate([jnp.maximum(-state.inventory[1:], 0.0), jnp.zeros(1)])
-        return jnp.sum(state.mail, 0) + owed + jnp.sum(state.transit, 0)
+        return jnp.sum(state.mail, 0) + owed + jnp.sum(state.transit, 0) + self.awaited(state)
 
     def inventory_position(self, state: State) -> Array:
         """On hand plus on order less owed [N], of every player by itself (local, not echelon)."""
         return state.inventory + self.on_order(state)
-
-    def order_action(self, orders: Array, flows: None = None) -> Array:
-        """The action that places ``orders`` [N]; there are no transfers."""
-        return orders
-
-    def supplier_orders(self, action: Array) -> tuple[Array, Callable[[Array], Array]]:
-        """Order [1] of the last player."""
-        return action[-1:], lambda orders: action.at[-1:].set(orders)
 
     def flow(self) -> tuple[tuple[str, str, str], ...]:
         names = ["customers", *(f"player {i}" for i in range(len(self.order_delays))), "supplier"]
@@ -224,9 +216,6 @@ class BeerGame(DemandDriven):
         return tuple(zip(names[1:], names[:-1], labels, strict=True))[::-1]
 
     # -- spaces and observation -----------------------------------------------------------------------------------
-    def action_space(self, params: Params) -> spaces.Box:
-        return spaces.Box(np.float32(0), np.float32(UNLIMITED), self.cells)
-
     def observation_space(self, params: Params) -> spaces.Box:
         return spaces.unbounded((*self.cells, 3 + max(self.transport_delays) + max(self.order_delays)))
 

@@ -16,10 +16,12 @@ from typing import Any, ClassVar, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jaxinv import struct
 from jaxinv.env import spaces
+from jaxinv.env.dynamics import UNLIMITED
 
 
 @struct.dataclass(kw_only=True)
@@ -32,6 +34,8 @@ class EnvParams(struct.Typed):
 
 @struct.dataclass(kw_only=True)
 class EnvState:
+    awaited: ClassVar[Any] = None  # orders that outside suppliers have not shipped: states under shocks have some
+
     time: Array  # int32 []: periods since reset
     exo: Any  # the exogenous part of the state: evolves by itself
 
@@ -117,9 +121,6 @@ class Environment:
     def observe(self, state: Any, params: Any) -> Any:
         raise NotImplementedError
 
-    def action_space(self, params: Any) -> spaces.Space:
-        raise NotImplementedError
-
     def observation_space(self, params: Any) -> spaces.Space:
         raise NotImplementedError
 
@@ -131,11 +132,6 @@ class Environment:
         """``action`` in the terms of the problem itself: what action wrappers make of it."""
         return action
 
-    def supplier_orders(self, action: Any) -> tuple[Any, Callable[[Any], Any]]:
-        """The part of ``action`` that orders units from outside suppliers, a pytree of arrays, and the function that
-        puts another in its place. All of it, unless a problem says otherwise."""
-        return action, lambda orders: orders
-
     def flow(self) -> tuple[tuple[str, str, str], ...]:
         """Lanes that goods flow on: (from, to, label), for drawings; by default those of one stock, with its
         ``lead_time`` if it has one."""
@@ -144,6 +140,45 @@ class Environment:
             ("supplier", "stock", "" if lead_time is None else in_periods(lead_time)),
             ("stock", "customers", ""),
         )
+
+    # -- orders: the whole action, unless a problem says otherwise ------------------------------------------------
+    outside_orders: ClassVar[Any] = ...  # index of those that go to outside suppliers, in an array [*cells]
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        """Shape of the orders, one of every cell: a single order, unless a problem says otherwise."""
+        return ()
+
+    def action_space(self, params: Any) -> spaces.Space:
+        return spaces.Box(np.float32(0), np.float32(UNLIMITED), self.cells)
+
+    def order_action(self, orders: Array, flows: Any = None) -> Any:
+        """The action that places ``orders`` [*cells] and, where there are transfers, sends ``flows``."""
+        return orders
+
+    def placed_orders(self, action: Any) -> tuple[Any, Callable[[Any], Any]]:
+        """The orders in ``action``, an array [*cells] or a pytree of them, and the function that puts others in their
+        place."""
+        return action, lambda orders: orders
+
+    def supplier_orders(self, action: Any) -> tuple[Any, Callable[[Any], Any]]:
+        """Those of the orders that go to outside suppliers, and the function that puts others in their place."""
+        orders, put = self.placed_orders(action)
+        if self.outside_orders is ...:
+            return orders, put
+
+        def put_outside(others):
+            return put(jax.tree.map(lambda x, other: jnp.asarray(x).at[self.outside_orders].set(other), orders, others))
+
+        return jax.tree.map(lambda x: x[self.outside_orders], orders), put_outside
+
+    def awaited(self, state: Any) -> Any:
+        """Units that outside suppliers have not shipped of what they were ordered, in the form of
+        :meth:`placed_orders`: none, but under ``shocks``. Inventory positions count them."""
+        action = self.order_action(jnp.zeros(self.cells, jnp.float32))
+        if state.awaited is not None:
+            action = self.supplier_orders(action)[1](state.awaited)
+        return self.placed_orders(action)[0]
 
     # -- derived --------------------------------------------------------------------------------------------------
     def num_step_uniforms(self, params: Any) -> int:

@@ -1,7 +1,6 @@
 """One warehouse that supplies several stores: ``Distribution-v0``."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
@@ -145,6 +144,7 @@ class Distribution(DemandDriven):
     calendar: bool = False  # whether the observation tells the calendar, for demand that has one
 
     agent_axes: ClassVar = {"location": 0}
+    outside_orders: ClassVar = slice(1)
 
     def __post_init__(self):
         if isinstance(self.store_lead_time, list):  # of a file or a command line
@@ -273,7 +273,7 @@ class Distribution(DemandDriven):
             whole = jnp.floor(unmet)
             accepted = binomial_quantile(exo.patience, whole, params.wait_probability)
             accepted = accepted + params.wait_probability * (unmet - whole)
-            delivered = accepted * dynamics.share(warehouse, jnp.sum(accepted))
+            delivered = accepted * dynamics.fill_fraction(warehouse, jnp.sum(accepted))
             warehouse = jnp.maximum(warehouse - jnp.sum(delivered), 0.0)
             unmet = unmet - delivered
         backlogged = params.backlog_share * unmet
@@ -316,7 +316,7 @@ class Distribution(DemandDriven):
         """What leaves the warehouse for the stores, [N]."""
         total = jnp.sum(wanted)
         if not self.cross_docking:
-            return wanted * dynamics.share(available, total)
+            return wanted * dynamics.fill_fraction(available, total)
         parts = jnp.where(total > 0, wanted / jnp.where(total > 0, total, 1.0), 1.0 / self.num_stores)
         return available * parts
 
@@ -341,7 +341,11 @@ class Distribution(DemandDriven):
         """On hand plus under way less backlog, [1 + N]; of the warehouse: of its echelon, which is that and all that
         the stores have, so that shipping does not change it."""
         stores = self._store_positions(state)
-        return _by_location(sum(state.orders, state.warehouse) + jnp.sum(stores), stores)
+        return _by_location(self.warehouse_position(state) + jnp.sum(stores), stores)
+
+    def warehouse_position(self, state: State) -> Array:
+        """On hand plus on order at the warehouse itself, []."""
+        return sum(state.orders, state.warehouse) + self.awaited(state)[0]
 
     def available(self, order: Array, state: State, params: Params) -> Array:
         """Units [] that the warehouse can ship in the coming period if it orders ``order`` [] now."""
@@ -353,14 +357,6 @@ class Distribution(DemandDriven):
         """Lead time [1 + N] in periods."""
         return jnp.array([self.warehouse_lead_time, *self.store_lead_times], jnp.float32)
 
-    def order_action(self, orders: Array, flows: None = None) -> Array:
-        """The action that places ``orders`` [1 + N]; there are no transfers."""
-        return orders
-
-    def supplier_orders(self, action: Array) -> tuple[Array, Callable[[Array], Array]]:
-        """Order [1] of the warehouse."""
-        return action[:1], lambda orders: action.at[:1].set(orders)
-
     def flow(self) -> tuple[tuple[str, str, str], ...]:
         lanes = [("supplier", "warehouse", core.in_periods(self.warehouse_lead_time))]
         for i, lead_time in enumerate(self.store_lead_times):
@@ -368,9 +364,6 @@ class Distribution(DemandDriven):
         return tuple(lanes)
 
     # -- spaces and observation -----------------------------------------------------------------------------------
-    def action_space(self, params: Params) -> spaces.Box:
-        return spaces.Box(np.float32(0), np.float32(UNLIMITED), self.cells)
-
     @property
     def num_features(self) -> int:
         return max(self.longest_lead_time, 1) + 5 + (self.longest_lead_time + 8) * self.calendar

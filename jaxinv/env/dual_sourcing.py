@@ -16,7 +16,7 @@ from jaxinv.env import core, spaces
 from jaxinv.env.demand_driven import DemandDriven, Exogenous, ExoState
 from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.env.finite import Lattice
-from jaxinv.env.given import check_demand, check_names
+from jaxinv.env.given import Given, structure
 
 
 @struct.dataclass(kw_only=True)
@@ -94,10 +94,7 @@ class DualSourcing(DemandDriven):
     calendar: bool = False  # whether the observation tells the calendar, for demand that has one
 
     def __post_init__(self):
-        for name, low in (("expedited_lead_time", 0), ("regular_lead_time", 1)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < low:
-                raise ValueError(f"DualSourcing.{name} must be a whole number >= {low}, got {value!r}")
+        structure(self, regular_lead_time=1, expedited_lead_time=0)
         if self.expedited_lead_time >= self.regular_lead_time:
             raise ValueError(
                 f"DualSourcing.expedited_lead_time must be less than regular_lead_time = {self.regular_lead_time}, "
@@ -116,13 +113,11 @@ class DualSourcing(DemandDriven):
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        check_names("DualSourcing", Params, numbers)
-        demand = numbers.pop("demand", None)
-        demand = UniformInteger(0, 4) if demand is None else demand  # type: ignore[arg-type]
-        check_demand("DualSourcing", demand, ())
+        given = Given("DualSourcing", Params, numbers)
+        demand = given.demand(lambda: UniformInteger(0, 4), ())  # type: ignore[arg-type]
         mean = float(demand.mean())
         covered = math.ceil(mean * (self.regular_lead_time + 1))
-        return Params(demand=demand, **{"demand_scale": max(mean, 0.1), "initial_inventory": covered, **numbers})
+        return given.params(demand=demand, initial_inventory=covered, demand_scale=max(mean, 0.1))
 
     # -- the transition -------------------------------------------------------------------------------------------
     def init_state(self, u: Array, params: Params) -> State:
@@ -178,17 +173,15 @@ class DualSourcing(DemandDriven):
         return following, core.Outcome(reward=ledger.reward(), terminated=jnp.bool_(False), ledger=ledger)
 
     # -- what policies read ---------------------------------------------------------------------------------------
-    @property
-    def cells(self) -> tuple[int, ...]:
-        return ()
-
     def inventory_position(self, state: State) -> Array:
         """On hand plus under way less backlog, []."""
-        return sum((*state.regular, *state.expedited), state.inventory)
+        awaited = self.awaited(state)
+        return sum((*state.regular, *state.expedited, awaited.regular, awaited.expedited), state.inventory)
 
     def expedited_position(self, state: State) -> Array:
         """On hand less backlog plus what arrives before, or together with, an expedited order placed now, []."""
-        return sum((*state.regular[: self.expedited_lead_time], *state.expedited), state.inventory)
+        soon = *state.regular[: self.expedited_lead_time], *state.expedited, self.awaited(state).expedited
+        return sum(soon, state.inventory)
 
     def lead_time_mean(self, params: Params) -> Array:
         """Lead time [] in periods of the regular supplier."""

@@ -8,7 +8,7 @@ from jax import Array
 UNLIMITED = 1e9
 
 
-def share(available: Array, wanted: Array) -> Array:
+def fill_fraction(available: Array, wanted: Array) -> Array:
     """Part in [0, 1] of ``wanted`` that ``available`` covers; 1 where nothing is wanted. Same shape as the inputs."""
     positive = wanted > 0
     return jnp.where(positive, jnp.clip(available / jnp.where(positive, wanted, 1.0), 0.0, 1.0), 1.0)
@@ -39,7 +39,7 @@ def accept(on_hand: Array, arriving: Array, volume: Array, capacity: Array) -> A
     """Units [W, K] of ``arriving`` [W, K] that find room: where they need more than the space left in a warehouse,
     all its SKUs are accepted in the same proportion. ``volume`` [K] per unit, ``capacity`` [W]."""
     space = capacity - on_hand @ volume
-    return arriving * share(jnp.maximum(space, 0.0), arriving @ volume)[:, None]
+    return arriving * fill_fraction(jnp.maximum(space, 0.0), arriving @ volume)[:, None]
 
 
 def demand_within(forecast: Array, periods: Array) -> Array:

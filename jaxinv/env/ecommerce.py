@@ -235,7 +235,7 @@ class Ecommerce(DemandDriven):
         flows = ship(available, orders, action.allocation, params.shipping_cost, self.reroute)
         sent, shipped = jnp.sum(flows, 1), jnp.sum(flows, 0)
         still_waiting = jnp.maximum(state.backlog - shipped, 0.0)
-        owed = state.owed * dynamics.share(still_waiting, state.backlog)
+        owed = state.owed * dynamics.fill_fraction(still_waiting, state.backlog)
         revenue = state.owed - owed + price[None] * (shipped - (state.backlog - still_waiting))
         main = jax.nn.one_hot(jnp.argmax(jnp.sum(flows, 2), 0), self.num_centres, axis=0)
         split = jnp.sum(flows * (1.0 - main[:, :, None]), 0)
@@ -249,7 +249,7 @@ class Ecommerce(DemandDriven):
         # 7. satisfaction
         weight = jnp.exp(-params.impatience[None] * params.delivery_time)
         served, ordered = jnp.sum(flows * weight[:, :, None], (0, 2)), jnp.sum(orders, 1)
-        service = jnp.where(ordered > 0, dynamics.share(served, ordered), state.satisfaction)
+        service = jnp.where(ordered > 0, dynamics.fill_fraction(served, ordered), state.satisfaction)
         satisfaction = state.satisfaction + params.satisfaction_rate * (service - state.satisfaction)
 
         # 8. costs are charged on the stock of this moment; then, 1., what is due at the next period's start arrives
@@ -326,7 +326,8 @@ class Ecommerce(DemandDriven):
     def inventory_position(self, state: State) -> Array:
         """On hand, under way and coming back, less orders waiting, in equal parts at all centres; [F, K]."""
         waiting = jnp.sum(state.backlog, 0) / self.num_centres
-        return state.on_hand + jnp.sum(state.pipeline, 0) + jnp.sum(state.returning, 0) - waiting[None]
+        position = state.on_hand + jnp.sum(state.pipeline, 0) + jnp.sum(state.returning, 0) - waiting[None]
+        return position + self.awaited(state)
 
     def lead_time_mean(self, params: Params) -> Array:
         """Lead time [F] in periods."""
@@ -337,8 +338,8 @@ class Ecommerce(DemandDriven):
         that has stock; there are no transfers."""
         return Action(orders=orders)
 
-    def supplier_orders(self, action: Action) -> tuple[Array, Callable[[Array], Action]]:
-        """Orders [F, K]."""
+    def placed_orders(self, action: Action) -> tuple[Array, Callable[[Array], Action]]:
+        """Orders [F, K]; neither prices nor the allocation."""
         return action.orders, lambda orders: dataclasses.replace(action, orders=orders)
 
     def flow(self) -> tuple[tuple[str, str, str], ...]:

@@ -15,7 +15,7 @@ def ship(available: Array, orders: Array, allocation: Array | None, cost: Array,
         return ship_nearest_first(available, orders, cost)
     parts = jnp.where((cost < UNLIMITED)[:, :, None], jnp.maximum(allocation, 0.0), 0.0)
     meant = orders[None] * (parts / jnp.maximum(jnp.sum(parts, 0), 1.0)[None])
-    flows = meant * dynamics.share(available, jnp.sum(meant, 1))[:, None]
+    flows = meant * dynamics.fill_fraction(available, jnp.sum(meant, 1))[:, None]
     if reroute:
         left, unshipped = available - jnp.sum(flows, 1), jnp.maximum(orders - jnp.sum(flows, 0), 0.0)
         flows = flows + ship_nearest_first(left, unshipped, cost)
@@ -31,6 +31,6 @@ def ship_nearest_first(available: Array, orders: Array, cost: Array) -> Array:
     for centre in jnp.argsort(cost, 0):  # [R], of the next rank
         tried = lanes & (jnp.arange(len(cost))[:, None] == centre[None])
         wanted = jnp.where(tried[:, :, None], orders[None], 0.0)
-        sent = wanted * dynamics.share(available, jnp.sum(wanted, 1))[:, None]
+        sent = wanted * dynamics.fill_fraction(available, jnp.sum(wanted, 1))[:, None]
         flows, available, orders = flows + sent, available - jnp.sum(sent, 1), orders - jnp.sum(sent, 0)
     return flows

@@ -13,34 +13,29 @@ from jaxinv import struct
 from jaxinv.demand import Demand, UniformInteger
 from jaxinv.env import core, spaces
 from jaxinv.env.demand_driven import DemandDriven, Exogenous, ExoState
-from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.env.finite import FiniteModel
-from jaxinv.env.given import check_demand, check_names, per_entry
+from jaxinv.env.given import Given, structure
 
-_ITEM_NUMBERS = (
-    "price", "unit_cost", "minor_order_cost", "holding_cost", "stockout_cost", "backlog_share", "batch_size",
-    "minimum_order", "initial_inventory", "demand_scale",
-)  # fmt: skip
 _PART_OF_A_TRUCK = 1e-5  # that is rounding
 
 
 @struct.dataclass(kw_only=True)
 class Params(core.EnvParams):
-    """Numbers of the problem, [N] by item unless said otherwise. Money per unit and period unless said otherwise."""
+    """Numbers of the problem, of N items or of all together. Money per unit and period unless said otherwise."""
 
     demand: Demand  # a process of shape (N,)
-    truck_volume: Array = struct.leaf(6.0, above=0.0)  # [] units of all items together
-    major_order_cost: Array = struct.leaf(75.0, low=0.0)  # [] per truck
-    minor_order_cost: Array = struct.leaf(low=0.0)  # per order of the item
-    price: Array = struct.leaf(low=0.0)  # per unit sold
-    unit_cost: Array = struct.leaf(low=0.0)  # per unit ordered
-    holding_cost: Array = struct.leaf(low=0.0)  # on stock at the end of the period
-    stockout_cost: Array = struct.leaf(low=0.0)  # on units lost, and on the backlog at the end of the period
-    backlog_share: Array = struct.leaf(low=0.0, high=1.0)  # part of newly unmet demand that waits
-    batch_size: Array = struct.leaf(above=0.0)  # units; met by action wrappers, not by the transition
-    minimum_order: Array = struct.leaf(low=0.0)  # units; likewise
-    initial_inventory: Array = struct.leaf()  # units at reset: on hand less backlog
-    demand_scale: Array = struct.leaf(above=0.0)  # units: typical demand, in which observations are measured
+    truck_volume: Array = struct.leaf(6.0, above=0.0)  # units of all items together
+    major_order_cost: Array = struct.leaf(75.0, low=0.0)  # per truck
+    minor_order_cost: Array = struct.leaf(10.0, shape="N", low=0.0)  # per order of the item
+    price: Array = struct.leaf(0.0, shape="N", low=0.0)  # per unit sold
+    unit_cost: Array = struct.leaf(0.0, shape="N", low=0.0)  # per unit ordered
+    holding_cost: Array = struct.leaf(1.0, shape="N", low=0.0)  # on stock at the end of the period
+    stockout_cost: Array = struct.leaf(19.0, shape="N", low=0.0)  # on units lost, and on the period's final backlog
+    backlog_share: Array = struct.leaf(1.0, shape="N", low=0.0, high=1.0)  # part of newly unmet demand that waits
+    batch_size: Array = struct.leaf(1.0, shape="N", above=0.0)  # units; met by action wrappers, not by the transition
+    minimum_order: Array = struct.leaf(0.0, shape="N", low=0.0)  # units; likewise
+    initial_inventory: Array = struct.leaf(shape="N")  # units at reset: on hand less backlog
+    demand_scale: Array = struct.leaf(shape="N", above=0.0)  # units: typical demand, in which observations are measured
 
 
 @struct.dataclass(kw_only=True)
@@ -104,10 +99,7 @@ class JointReplenishment(DemandDriven):
     calendar: bool = False  # whether the observation tells the calendar, for demand that has one
 
     def __post_init__(self):
-        for name, low in (("num_items", 1), ("lead_time", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < low:
-                raise ValueError(f"JointReplenishment.{name} must be a whole number >= {low}, got {value!r}")
+        structure(self, num_items=1, lead_time=0)
 
     # -- parameters -----------------------------------------------------------------------------------------------
     def default_params(self) -> Params:
@@ -121,20 +113,12 @@ class JointReplenishment(DemandDriven):
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        check_names("JointReplenishment", Params, numbers)
-        demand = numbers.pop("demand", None)
-        if demand is None:
-            demand = UniformInteger(jnp.zeros(self.cells), jnp.resize(jnp.array([5.0, 3.0]), self.cells))
-        check_demand("JointReplenishment", demand, self.cells)
+        given = Given("JointReplenishment", Params, numbers, N=self.num_items)
+        highest = jnp.resize(jnp.array([5.0, 3.0]), self.cells)
+        demand = given.demand(lambda: UniformInteger(jnp.zeros(self.cells), highest), self.cells)
         mean = np.asarray(demand.mean())
-        defaults = {
-            "minor_order_cost": 10.0, "price": 0.0, "unit_cost": 0.0, "holding_cost": 1.0, "stockout_cost": 19.0,
-            "backlog_share": 1.0, "batch_size": 1.0, "minimum_order": 0.0,
-            "initial_inventory": np.ceil(mean * (self.lead_time + 1)), "demand_scale": np.maximum(mean, 0.1),
-        }  # fmt: skip
-        for name in _ITEM_NUMBERS:
-            numbers[name] = per_entry(f"JointReplenishment.{name}", numbers.get(name, defaults[name]), self.cells)
-        return Params(demand=demand, **numbers)
+        covered = np.ceil(mean * (self.lead_time + 1))
+        return given.params(demand=demand, initial_inventory=covered, demand_scale=np.maximum(mean, 0.1))
 
     # -- the transition -------------------------------------------------------------------------------------------
     def init_state(self, u: Array, params: Params) -> State:
@@ -193,15 +177,11 @@ class JointReplenishment(DemandDriven):
 
     def inventory_position(self, state: State) -> Array:
         """On hand plus under way less backlog, [N]."""
-        return sum(state.pipeline, state.inventory)
+        return sum(state.pipeline, state.inventory) + self.awaited(state)
 
     def lead_time_mean(self, params: Params) -> Array:
         """Lead time [] in periods."""
         return jnp.float32(self.lead_time)
-
-    def order_action(self, orders: Array, flows: None = None) -> Array:
-        """The action that places ``orders`` [N]; there are no transfers."""
-        return orders
 
     def flow(self) -> tuple[tuple[str, str, str], ...]:
         items = range(self.num_items)
@@ -209,9 +189,6 @@ class JointReplenishment(DemandDriven):
         return (*lanes, *((f"item {i}", f"customers {i}", "") for i in items))
 
     # -- spaces and observation -----------------------------------------------------------------------------------
-    def action_space(self, params: Params) -> spaces.Box:
-        return spaces.Box(np.float32(0), np.float32(UNLIMITED), self.cells)
-
     def observation_space(self, params: Params) -> spaces.Box:
         calendar = self.num_items * (self.lead_time + 1) + 7 if self.calendar else 0
         return spaces.unbounded((self.num_items * max(self.lead_time, 1) + calendar,))

@@ -1,7 +1,6 @@
 """Many SKUs in a chain of warehouses whose storage they share: ``MultiSku-v0``."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
@@ -148,6 +147,7 @@ class MultiSku(DemandDriven):
     calendar: bool = False  # whether the observation tells the calendar, for demand that has one
 
     agent_axes: ClassVar = {"warehouse": 0, "sku": -1}
+    outside_orders: ClassVar = slice(-1, None)
 
     def __post_init__(self):
         for name in ("num_skus", "num_echelons", "max_lead_time"):
@@ -274,24 +274,16 @@ class MultiSku(DemandDriven):
     def inventory_position(self, state: State) -> Array:
         """[E, K]. Of a warehouse: on hand, plus under way and waiting with its supplier, less what its customer waits
         for. With ``echelon_positions`` of its echelon: of it and all warehouses below it together."""
-        local = state.on_hand + sum(state.pipeline, self._awaited(state)) - state.backlog
+        local = state.on_hand + sum(state.pipeline, self.awaited(state)) - state.backlog
         return jnp.cumsum(local, 0) if self.echelon_positions else local
 
-    def _awaited(self, state: State) -> Array:
-        """Units [E, K] that wait with the supplier."""
-        return jnp.concatenate([state.backlog[1:], jnp.zeros((1, self.num_skus), jnp.float32)])
+    def awaited(self, state: State) -> Array:
+        """Units [E, K] that wait with the supplier: the warehouse above or, under shocks, the one outside."""
+        return jnp.concatenate([state.backlog[1:], super().awaited(state)[-1:]])
 
     def lead_time_mean(self, params: Params) -> Array:
         """Lead time [E, K] in periods, in the mean over the table."""
         return jnp.mean(params.lead_time.astype(jnp.float32), 0)
-
-    def order_action(self, orders: Array, flows: None = None) -> Array:
-        """The action that places ``orders`` [E, K]; there are no transfers."""
-        return orders
-
-    def supplier_orders(self, action: Array) -> tuple[Array, Callable[[Array], Array]]:
-        """Orders [1, K] of the last warehouse."""
-        return action[-1:], lambda orders: action.at[-1:].set(orders)
 
     def flow(self) -> tuple[tuple[str, str, str], ...]:
         names = ["customers", *(f"echelon {i}" for i in range(self.num_echelons)), "supplier"]
@@ -299,9 +291,6 @@ class MultiSku(DemandDriven):
         return tuple(zip(names[1:], names[:-1], labels, strict=True))[::-1]
 
     # -- spaces and observation -----------------------------------------------------------------------------------
-    def action_space(self, params: Params) -> spaces.Box:
-        return spaces.Box(np.float32(0), np.float32(UNLIMITED), self.cells)
-
     @property
     def num_features(self) -> int:
         return self.max_lead_time + 10 + (self.max_lead_time + 8) * self.calendar
@@ -318,7 +307,7 @@ class MultiSku(DemandDriven):
             state.on_hand / scale,
             state.backlog / scale,
             *(state.pipeline / scale[None]),
-            self._awaited(state) / scale,
+            self.awaited(state) / scale,
             state.exo.mean[None] / scale,
             jnp.sqrt(state.exo.variance)[None] / scale,
             self.lead_time_now(state, params) / self.max_lead_time,

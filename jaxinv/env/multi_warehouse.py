@@ -222,7 +222,7 @@ class MultiWarehouse(DemandDriven):
         zero = jnp.zeros(self.cells, jnp.float32)
 
         # 3. supplier capacity
-        ordered = action.orders * dynamics.share(params.supplier_capacity, jnp.sum(action.orders, 0))[None]
+        ordered = action.orders * dynamics.fill_fraction(params.supplier_capacity, jnp.sum(action.orders, 0))[None]
         lead_time = jnp.broadcast_to(exo.lead_time[:, None], self.cells)
         pipeline = dynamics.extend(state.orders, self.max_lead_time)
         pipeline, arriving = dynamics.schedule(pipeline, ordered, lead_time)
@@ -234,7 +234,7 @@ class MultiWarehouse(DemandDriven):
         on_hand, transferred, transfer_cost = state.on_hand, zero, zero
         if self.transfers:
             wanted = jnp.where(self._lanes(params.transfer_cost)[:, :, None], action.flows, 0.0)
-            flows = wanted * dynamics.share(on_hand, jnp.sum(wanted, 1))[:, None]
+            flows = wanted * dynamics.fill_fraction(on_hand, jnp.sum(wanted, 1))[:, None]
             transferred = jnp.sum(flows, 1)
             transfer_cost = jnp.sum(flows * params.transfer_cost[:, :, None], 1)
             on_hand = on_hand - transferred
@@ -316,7 +316,8 @@ class MultiWarehouse(DemandDriven):
     # -- what policies read ---------------------------------------------------------------------------------------
     def inventory_position(self, state: State) -> Array:
         """On hand plus under way less backlog, [W, K]."""
-        return state.on_hand + jnp.sum(state.orders, 0) + jnp.sum(state.transfers, 0) - state.backlog
+        position = state.on_hand + jnp.sum(state.orders, 0) + jnp.sum(state.transfers, 0) - state.backlog
+        return position + self.awaited(state)
 
     def lead_time_mean(self, params: Params) -> Array:
         """Expected lead time [W] in periods."""
@@ -328,8 +329,8 @@ class MultiWarehouse(DemandDriven):
             flows = jnp.zeros((self.num_warehouses, *self.cells), jnp.float32)
         return Action(orders=orders, flows=flows if self.transfers else None)
 
-    def supplier_orders(self, action: Action) -> tuple[Array, Callable[[Array], Action]]:
-        """All orders [W, K]; not the transfers."""
+    def placed_orders(self, action: Action) -> tuple[Array, Callable[[Array], Action]]:
+        """All but the transfers: orders [W, K]."""
         return action.orders, lambda orders: dataclasses.replace(action, orders=orders)
 
     def rebalancing_wish(self, need: Array, keep: Array, state: State, params: Params) -> Array:

@@ -14,8 +14,7 @@ from jaxinv.demand.quantiles import binomial_quantile
 from jaxinv.demand.two_moment import adan_fit
 from jaxinv.env import core, demand_driven, spaces
 from jaxinv.env.demand_driven import DemandDriven, ExoState
-from jaxinv.env.dynamics import UNLIMITED
-from jaxinv.env.given import check_demand, check_names
+from jaxinv.env.given import Given, structure
 
 ISSUING = ("fifo", "lifo", "mixed")
 
@@ -33,8 +32,8 @@ class Params(core.EnvParams):
     waste_cost: Array = struct.leaf(7.0, low=0.0)  # per unit that reaches the end of its life
     batch_size: Array = struct.leaf(1.0, above=0.0)  # units; met by action wrappers, not by the transition
     minimum_order: Array = struct.leaf(0.0, low=0.0)  # units; likewise
-    life_logits: Any = struct.leaf(None)  # [m - 1] of lives 2..m, where life is random; that of 1 is 0
-    life_logits_per_unit: Any = struct.leaf(None)  # [m - 1] added to them for every unit ordered
+    life_logits: Any = struct.leaf(None, shape="A")  # of lives A = 2..m, where life is random; that of 1 is 0
+    life_logits_per_unit: Any = struct.leaf(None, shape="A")  # added to them for every unit ordered
     demand_scale: Array = struct.leaf(1.0, above=0.0)  # units: typical demand, in which observations are measured
 
 
@@ -121,16 +120,9 @@ class Perishable(DemandDriven):
     calendar: bool = False  # whether the observation tells the calendar, for demand that has one
 
     def __post_init__(self):
-        if not isinstance(self.lead_time, int) or self.lead_time < 0:
-            raise ValueError(f"Perishable.lead_time must be a whole number >= 0, got {self.lead_time!r}")
-        least = 1 + (self.lead_time == 0 or self.random_shelf_life)
-        if not isinstance(self.shelf_life, int) or self.shelf_life < least:
-            raise ValueError(
-                "Perishable.shelf_life must be a whole number >= 1, and >= 2 with a lead_time of 0 or "
-                f"random_shelf_life; got {self.shelf_life!r}"
-            )
-        if self.issuing not in ISSUING:
-            raise ValueError(f"Perishable.issuing must be one of {', '.join(ISSUING)}, got {self.issuing!r}")
+        structure(self, shelf_life=1, lead_time=0, issuing=ISSUING)
+        if self.shelf_life == 1 and (self.lead_time == 0 or self.random_shelf_life):
+            raise ValueError("Perishable.shelf_life must be >= 2 with a lead_time of 0 or random_shelf_life, got 1")
 
     # -- parameters -----------------------------------------------------------------------------------------------
     def default_params(self) -> Params:
@@ -144,10 +136,9 @@ class Perishable(DemandDriven):
         oldest: two independent streams with these shares of its mean and variance, fitted by
         ``demand.two_moment.adan_fit``. Raises ``ValueError`` for a name or a value that does not fit.
         """
-        check_names("Perishable", Params, numbers, also=("fifo_share",))
-        demand = numbers.pop("demand", None)
-        demand = Gamma(4.0, 0.5).tabulated() if demand is None else demand  # type: ignore[arg-type]
-        check_demand("Perishable", demand, *(((), (2,)) if self.issuing == "mixed" else ((),)))
+        given = Given("Perishable", Params, numbers, also=("fifo_share",), A=self.shelf_life - 1)
+        shapes = ((), (2,)) if self.issuing == "mixed" else ((),)
+        demand = given.demand(lambda: Gamma(4.0, 0.5).tabulated(), *shapes)  # type: ignore[arg-type]
         shape = demand.shape
         if fifo_share is not None and (self.issuing != "mixed" or shape == (2,) or not 0.0 <= fifo_share <= 1.0):
             raise ValueError(
@@ -156,18 +147,13 @@ class Perishable(DemandDriven):
             )
         if self.issuing == "mixed" and shape == ():
             demand = self._streams(demand, 0.5 if fifo_share is None else fifo_share)
+        computed = {"demand_scale": max(float(jnp.sum(demand.mean())), 0.1)}
         for name in ("life_logits", "life_logits_per_unit"):
-            logits = numbers.get(name)
-            if not self.random_shelf_life and logits is not None:
-                raise ValueError(f"Perishable.{name} needs Perishable.random_shelf_life")
             if self.random_shelf_life:
-                numbers[name] = np.zeros(self.shelf_life - 1) if logits is None else np.asarray(logits, np.float32)
-                if numbers[name].shape != (self.shelf_life - 1,):
-                    raise ValueError(
-                        f"Perishable.{name} must be {self.shelf_life - 1} numbers, for lives 2..{self.shelf_life}; "
-                        f"got shape {numbers[name].shape}"
-                    )
-        return Params(demand=demand, **{"demand_scale": max(float(jnp.sum(demand.mean())), 0.1), **numbers})
+                computed[name] = 0.0
+            elif name in given.numbers:
+                raise ValueError(f"Perishable.{name} needs Perishable.random_shelf_life")
+        return given.params(demand=demand, **computed)
 
     @staticmethod
     def _streams(demand: Demand, share: float) -> Demand:
@@ -267,26 +253,15 @@ class Perishable(DemandDriven):
         return jnp.concatenate([jnp.zeros(1, longer.dtype), longer])[::-1]
 
     # -- what policies read ---------------------------------------------------------------------------------------
-    @property
-    def cells(self) -> tuple[int, ...]:
-        return ()
-
     def inventory_position(self, state: State) -> Array:
         """On hand plus under way, []."""
-        return sum((*state.stock, *state.pipeline), jnp.float32(0))
+        return sum((*state.stock, *state.pipeline), self.awaited(state))
 
     def lead_time_mean(self, params: Params) -> Array:
         """Expected lead time [] in periods."""
         return jnp.float32(self.lead_time)
 
-    def order_action(self, orders: Array, flows: None = None) -> Array:
-        """The action that places ``orders`` []; there are no transfers."""
-        return orders
-
     # -- spaces and observation -----------------------------------------------------------------------------------
-    def action_space(self, params: Params) -> spaces.Box:
-        return spaces.Box(np.float32(0), np.float32(UNLIMITED))
-
     def observation_space(self, params: Params) -> spaces.Box:
         calendar = self.lead_time + 8 if self.calendar else 0
         return spaces.unbounded((self.num_classes + max(self.lead_time - 1, 0) + calendar,))

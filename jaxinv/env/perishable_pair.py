@@ -12,42 +12,25 @@ from jaxinv.demand import Demand, Poisson
 from jaxinv.demand.quantiles import binomial_quantile
 from jaxinv.env import core, demand_driven, spaces
 from jaxinv.env.demand_driven import DemandDriven, ExoState
-from jaxinv.env.dynamics import UNLIMITED
-from jaxinv.env.given import check_demand, check_names
+from jaxinv.env.given import Given, structure
 from jaxinv.env.perishable import issue
-
-_PER_PRODUCT = (
-    "price",
-    "unit_cost",
-    "fixed_order_cost",
-    "holding_cost",
-    "stockout_cost",
-    "waste_cost",
-    "batch_size",
-    "minimum_order",
-)
 
 
 @struct.dataclass(kw_only=True)
 class Params(core.EnvParams):
-    """Numbers of the problem, [2] of products a and b unless said otherwise. Money per unit and period."""
+    """Numbers of the problem, of the P = 2 products a and b or of both. Money per unit and period."""
 
     demand: Demand  # a process of shape (2,)
-    price: Array = struct.leaf(low=0.0)  # per unit sold
-    unit_cost: Array = struct.leaf(low=0.0)  # per unit ordered
-    fixed_order_cost: Array = struct.leaf(low=0.0)  # per order
-    holding_cost: Array = struct.leaf(low=0.0)  # on stock at the end of the period that can be sold later
-    stockout_cost: Array = struct.leaf(low=0.0)  # per unit of demand lost
-    waste_cost: Array = struct.leaf(low=0.0)  # per unit that reaches the end of its life
-    batch_size: Array = struct.leaf(above=0.0)  # units; met by action wrappers, not by the transition
-    minimum_order: Array = struct.leaf(low=0.0)  # units; likewise
-    substitution: Array = struct.leaf(0.5, low=0.0, high=1.0)  # [] probability that a customer for b takes a
-    demand_scale: Array = struct.leaf(above=0.0)  # units: typical demand, in which observations are measured
-
-    def validate(self):
-        for name in (*_PER_PRODUCT, "demand_scale"):
-            if getattr(self, name).shape != (2,):
-                raise ValueError(f"PerishablePair.{name} must be of shape (2,), got {getattr(self, name).shape}")
+    price: Array = struct.leaf(1.0, shape="P", low=0.0)  # per unit sold
+    unit_cost: Array = struct.leaf(0.5, shape="P", low=0.0)  # per unit ordered
+    fixed_order_cost: Array = struct.leaf(0.0, shape="P", low=0.0)  # per order
+    holding_cost: Array = struct.leaf(0.0, shape="P", low=0.0)  # on stock at the period's end that can be sold later
+    stockout_cost: Array = struct.leaf(0.0, shape="P", low=0.0)  # per unit of demand lost
+    waste_cost: Array = struct.leaf(0.0, shape="P", low=0.0)  # per unit that reaches the end of its life
+    batch_size: Array = struct.leaf(1.0, shape="P", above=0.0)  # units; met by action wrappers, not by the transition
+    minimum_order: Array = struct.leaf(0.0, shape="P", low=0.0)  # units; likewise
+    substitution: Array = struct.leaf(0.5, low=0.0, high=1.0)  # probability that a customer for b takes a
+    demand_scale: Array = struct.leaf(shape="P", above=0.0)  # units: typical demand, in which observations are measured
 
 
 @struct.dataclass(kw_only=True)
@@ -121,8 +104,7 @@ class PerishablePair(DemandDriven):
     shelf_life: int = 2  # m
 
     def __post_init__(self):
-        if not isinstance(self.shelf_life, int) or self.shelf_life < 1:
-            raise ValueError(f"PerishablePair.shelf_life must be a whole number >= 1, got {self.shelf_life!r}")
+        structure(self, shelf_life=1)
 
     # -- parameters -----------------------------------------------------------------------------------------------
     def default_params(self) -> Params:
@@ -130,20 +112,13 @@ class PerishablePair(DemandDriven):
         return self.make_params()
 
     def make_params(self, **numbers: Any) -> Params:
-        """Parameters with defaults for what is not given; what is [2] may be given as one number for both.
+        """Parameters with defaults for what is not given; what is of both products may be given as one number.
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        check_names("PerishablePair", Params, numbers)
-        demand = numbers.pop("demand", None)
-        demand = Poisson([5.0, 5.0]).tabulated() if demand is None else demand  # type: ignore[arg-type]
-        check_demand("PerishablePair", demand, (2,))
-        defaults = {**dict.fromkeys(_PER_PRODUCT, 0.0), "price": 1.0, "unit_cost": 0.5, "batch_size": 1.0}
-        numbers = {"demand_scale": np.maximum(np.asarray(demand.mean()), 0.1), **defaults, **numbers}
-        for name in (*_PER_PRODUCT, "demand_scale"):
-            if np.ndim(numbers[name]) == 0:
-                numbers[name] = np.full(2, numbers[name])
-        return Params(demand=demand, **numbers)
+        given = Given("PerishablePair", Params, numbers, P=2)
+        demand = given.demand(lambda: Poisson([5.0, 5.0]).tabulated(), (2,))  # type: ignore[arg-type]
+        return given.params(demand=demand, demand_scale=np.maximum(np.asarray(demand.mean()), 0.1))
 
     # -- exogenous information ------------------------------------------------------------------------------------
     def num_uniforms(self, params: Params) -> int:
@@ -207,24 +182,17 @@ class PerishablePair(DemandDriven):
 
     def inventory_position(self, state: State) -> Array:
         """On hand, [2]: nothing is under way at the moment of decision."""
-        return jnp.stack([sum(stock, jnp.float32(0)) for stock in state.stock])
+        return jnp.stack([sum(stock, jnp.float32(0)) for stock in state.stock]) + self.awaited(state)
 
     def lead_time_mean(self, params: Params) -> Array:
         """Expected lead times [2] in periods."""
         return jnp.ones(2)
-
-    def order_action(self, orders: Array, flows: None = None) -> Array:
-        """The action that places ``orders`` [2]; there are no transfers."""
-        return orders
 
     def flow(self) -> tuple[tuple[str, str, str], ...]:
         lanes = [("supplier", product, core.in_periods(self.lead_time)) for product in "ab"]
         return (*lanes, *((product, f"customers for {product}", "") for product in "ab"), ("a", "customers for b", ""))
 
     # -- spaces and observation -----------------------------------------------------------------------------------
-    def action_space(self, params: Params) -> spaces.Box:
-        return spaces.Box(np.float32(0), np.float32(UNLIMITED), (2,))
-
     def observation_space(self, params: Params) -> spaces.Box:
         return spaces.unbounded((2 * self.shelf_life,))
 

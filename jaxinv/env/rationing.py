@@ -10,7 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from jaxinv.env.dynamics import share
+from jaxinv.env.dynamics import fill_fraction
 from jaxinv.env.wrappers import ActionWrapper
 
 RULES = ("proportional", "balanced")
@@ -18,7 +18,7 @@ RULES = ("proportional", "balanced")
 
 def proportional(available: Array, wanted: Array) -> Array:
     """Shipments [N]: ``wanted`` [N], all cut in the same proportion where ``available`` [] is less."""
-    return wanted * share(available, jnp.sum(wanted))
+    return wanted * fill_fraction(available, jnp.sum(wanted))
 
 
 def balanced(available: Array, wanted: Array, position: Array, unit: Array) -> Array:

@@ -1,7 +1,6 @@
 """Stages in series that replenish each other: ``Serial-v0``."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -95,6 +94,7 @@ class Serial(DemandDriven):
     hold_arrivals: bool = True  # whether units are held in the period in which they arrive at a stage 1, 2, ...
 
     agent_axes: ClassVar = {"stage": 0}
+    outside_orders: ClassVar = slice(-1, None)
 
     def __post_init__(self):
         object.__setattr__(self, "lead_times", whole_periods("Serial.lead_times", self.lead_times))
@@ -188,15 +188,7 @@ class Serial(DemandDriven):
     def inventory_position(self, state: State) -> Array:
         """Echelon inventory position [N]: all that is in transit to the stage, on hand there and further downstream,
         less backlog."""
-        return jnp.cumsum(state.inventory + jnp.sum(state.transit, 0))
-
-    def order_action(self, orders: Array, flows: None = None) -> Array:
-        """The action that places ``orders`` [N]; there are no transfers."""
-        return orders
-
-    def supplier_orders(self, action: Array) -> tuple[Array, Callable[[Array], Array]]:
-        """Order [1] of the last stage."""
-        return action[-1:], lambda orders: action.at[-1:].set(orders)
+        return jnp.cumsum(state.inventory + jnp.sum(state.transit, 0) + self.awaited(state))
 
     def flow(self) -> tuple[tuple[str, str, str], ...]:
         names = ["customers", *(f"stage {i}" for i in range(len(self.lead_times))), "supplier"]
@@ -204,9 +196,6 @@ class Serial(DemandDriven):
         return tuple(zip(names[1:], names[:-1], labels, strict=True))[::-1]
 
     # -- spaces and observation -----------------------------------------------------------------------------------
-    def action_space(self, params: Params) -> spaces.Box:
-        return spaces.Box(np.float32(0), np.float32(UNLIMITED), self.cells)
-
     def observation_space(self, params: Params) -> spaces.Box:
         return spaces.unbounded((*self.cells, 1 + max(self.lead_times)))
 

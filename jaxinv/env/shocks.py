@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from jaxinv import struct
-from jaxinv.demand import Demand, DemandState
+from jaxinv.demand.unexpected import Unexpected
 from jaxinv.env import core, dynamics, spaces
 from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.env.regimes import Chain, Schedule
@@ -70,67 +70,10 @@ class State(core.EnvState, _Around):
         """State of the wrapped environment."""
         return self.inner.replace(time=self.time, exo=self.exo.inner)
 
-
-@struct.dataclass
-class Unexpected(Demand):
-    """``base`` with the mean of its distribution multiplied by a ``factor`` that nobody expects: ``mean`` stays what it
-    was. Counts stay counts. Values that are given and have no such distribution (replayed ones, tables) are multiplied,
-    and whole ones rounded to whole ones."""
-
-    base: Demand
-    factor: Array
-
     @property
-    def shape(self) -> tuple[int, ...]:
-        return self.base.shape
-
-    @property
-    def num_uniforms(self) -> int:
-        return self.base.num_uniforms
-
-    @property
-    def num_demand_uniforms(self) -> int:
-        return self.base.num_demand_uniforms
-
-    @property
-    def num_initial_uniforms(self) -> int:
-        return self.base.num_initial_uniforms
-
-    @property
-    def cycle(self) -> int:
-        return self.base.cycle
-
-    def init(self, u: Array) -> DemandState:
-        return self.base.init(u)
-
-    def per_cell(self, u: Array) -> Array:
-        return self.base.per_cell(u)
-
-    def advance(self, u: Array, state: DemandState) -> DemandState:
-        return self.base.advance(u, state)
-
-    def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
-        return self.base.mean(state, ahead)
-
-    def promotion(self, state: DemandState, ahead: int | Array = 0) -> Array:
-        return self.base.promotion(state, ahead)
-
-    def law(self, state: DemandState) -> Any:
-        law: Any = self.base.law(state)
-        return law.scaled(self.factor)
-
-    def draw(self, u: Array, state: DemandState) -> tuple[Array, DemandState]:
-        demand, following = self.base.draw(u, state)
-        multiplied = self.factor * demand
-        whole = jnp.floor(multiplied + 0.5)
-        given = jnp.where(demand == jnp.round(demand), whole, multiplied), following
-        try:
-            law = self.law(state)
-        except NotImplementedError:
-            return given
-        if self.base.num_uniforms < demand.size:  # replayed
-            return given
-        return law.quantile(self.per_cell(u)), following
+    def awaited(self) -> Any:  # type: ignore[override]
+        """Units of every order that wait or slip."""
+        return jax.tree.map(lambda waiting, delayed: waiting + jnp.sum(delayed, 0), self.waiting, self.delayed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +98,7 @@ class Shocked(Wrapper):
     Orders may overtake: one placed after a slip has ended is not held up by those before it.
 
     Policies written for ``env`` act here unchanged: they read the wrapped environment's state, and its parameters of
-    normal times. Positions (``inventory_position`` and the like) include what waits or slips, so that nothing is
+    normal times. Positions (``inventory_position`` and the like) count what waits or slips, ``awaited``, so that nothing is
     ordered twice; a policy that reads pipelines entry by entry does not see it and is better judged with ``waits`` 0.
 
     Observation: that of ``env`` by the numbers now in force, every array of which is continued along its last axis by
@@ -300,33 +243,10 @@ class Shocked(Wrapper):
         inner = bare.replace(time=(), exo=())
         return State(time=bare.time, exo=exo.next, inner=inner, waiting=waiting, delayed=delayed), outcome
 
-    # -- what policies read ---------------------------------------------------------------------------------------
-    def owed(self, state: State) -> Any:
-        """Units of every order that wait or slip."""
-        return jax.tree.map(lambda waiting, delayed: waiting + jnp.sum(delayed, 0), state.waiting, state.delayed)
-
-    def _owed_to_cells(self, state: State) -> Array:
-        """The same by the cells that ordered them, [*cells]."""
-        nothing = jnp.zeros(self.env.cells, jnp.float32)
-        _, put = self.env.supplier_orders(self.env.order_action(nothing))
-        orders = [leaf for leaf in jax.tree.leaves(put(self.owed(state))) if leaf.shape == nothing.shape]
-        return sum(orders, nothing)
-
-    def inventory_position(self, state: State) -> Array:
-        return self.env.inventory_position(state.bare) + self._owed_to_cells(state)
-
-    def on_order(self, state: State) -> Array:
-        """Of ``BeerGame``."""
-        return self.env.on_order(state.bare) + self._owed_to_cells(state)
-
-    def stock_position(self, state: State, usage: Array | float = 1.0) -> Array:
-        """Of ``SupplyNetwork``."""
-        stocks = np.asarray(self.env.topology.stock_of)
-        return self.env.stock_position(state.bare, usage).at[stocks].add(self._owed_to_cells(state))
-
-    def expedited_position(self, state: State) -> Array:
-        """Of ``DualSourcing``."""
-        return self.env.expedited_position(state.bare) + self.owed(state).expedited
+    def expected_exogenous(self, state: State, params: Params, ahead: int | Array = 0) -> Exogenous:
+        """What the wrapped environment expects, where it says so, while the regime stays what it is."""
+        inner = self.env.expected_exogenous(state.bare, params.inner, ahead)
+        return Exogenous(inner=inner.replace(next=()), next=state.exo)
 
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Space:

@@ -14,9 +14,8 @@ from jaxinv.demand import Demand, Poisson
 from jaxinv.demand.quantiles import binomial_quantile
 from jaxinv.env import core, demand_driven, spaces
 from jaxinv.env.demand_driven import DemandDriven
-from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.env.finite import FiniteModel
-from jaxinv.env.given import check_demand, check_names
+from jaxinv.env.given import Given, check_sums, structure
 
 YIELDS = ("certain", "binomial", "all_or_nothing")
 
@@ -35,7 +34,7 @@ class Params(core.EnvParams):
     batch_size: Array = struct.leaf(1.0, above=0.0)  # units; met by action wrappers, not by the transition
     minimum_order: Array = struct.leaf(0.0, low=0.0)  # units; likewise
     yield_probability: Array = struct.leaf(1.0, low=0.0, high=1.0)  # of a unit, or of an order, to arrive
-    lead_time_probs: Any = struct.leaf(None, low=0.0, high=1.0)  # [L + 1] of 0..L periods, where random
+    lead_time_probs: Any = struct.leaf(None, shape="T", low=0.0, high=1.0)  # of T = 0..L periods, where random
     final_holding_cost: Array = struct.leaf(0.0)  # on stock at the end of the horizon, less what it is worth
     final_stockout_cost: Array = struct.leaf(0.0)  # on the backlog at the end of the horizon
     initial_inventory: Array = struct.leaf(0.0)  # units at reset: on hand less backlog
@@ -118,12 +117,7 @@ class SingleItem(DemandDriven):
     calendar: bool = False  # whether the observation tells the calendar, for demand that has one
 
     def __post_init__(self):
-        if not isinstance(self.lead_time, int) or self.lead_time < 0:
-            raise ValueError(f"SingleItem.lead_time must be a whole number >= 0, got {self.lead_time!r}")
-        if self.horizon is not None and (not isinstance(self.horizon, int) or self.horizon < 1):
-            raise ValueError(f"SingleItem.horizon must be None or a whole number >= 1, got {self.horizon!r}")
-        if self.supply_yield not in YIELDS:
-            raise ValueError(f"SingleItem.supply_yield must be one of {', '.join(YIELDS)}, got {self.supply_yield!r}")
+        structure(self, lead_time=0, supply_yield=YIELDS, horizon=1)
 
     # -- parameters -----------------------------------------------------------------------------------------------
     def default_params(self) -> Params:
@@ -135,24 +129,16 @@ class SingleItem(DemandDriven):
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        check_names("SingleItem", Params, numbers)
-        demand = numbers.pop("demand", None)
-        demand = Poisson(5.0) if demand is None else demand  # type: ignore[arg-type]
-        check_demand("SingleItem", demand, ())
-        probs = numbers.get("lead_time_probs")
-        if self.random_lead_time:
-            probs = np.full(self.lead_time + 1, 1 / (self.lead_time + 1)) if probs is None else np.asarray(probs)
-            if probs.shape != (self.lead_time + 1,) or abs(probs.sum() - 1) > 1e-5:
-                raise ValueError(
-                    f"SingleItem.lead_time_probs must be {self.lead_time + 1} probabilities, of lead times "
-                    f"0..{self.lead_time}, that sum to 1; got {probs.tolist()}"
-                )
-            numbers["lead_time_probs"] = probs
-        elif probs is not None:
-            raise ValueError("SingleItem.lead_time_probs need SingleItem.random_lead_time")
+        given = Given("SingleItem", Params, numbers, T=self.lead_time + 1)
+        demand = given.demand(lambda: Poisson(5.0), ())  # type: ignore[arg-type]
         mean = float(demand.mean())
-        defaults = {"demand_scale": max(mean, 0.1), "initial_inventory": math.ceil(mean * (self.lead_time + 1))}
-        return Params(demand=demand, **{**defaults, **numbers})
+        computed = {"initial_inventory": math.ceil(mean * (self.lead_time + 1)), "demand_scale": max(mean, 0.1)}
+        if self.random_lead_time:
+            computed["lead_time_probs"] = given.array("lead_time_probs", 1 / (self.lead_time + 1))
+            check_sums("SingleItem.lead_time_probs", computed["lead_time_probs"])
+        elif "lead_time_probs" in given.numbers:
+            raise ValueError("SingleItem.lead_time_probs need SingleItem.random_lead_time")
+        return given.params(demand=demand, **computed)
 
     # -- exogenous information ------------------------------------------------------------------------------------
     def num_uniforms(self, params: Params) -> int:
@@ -237,13 +223,9 @@ class SingleItem(DemandDriven):
         return jnp.where(exo.supply[which] < params.yield_probability, units, 0.0)
 
     # -- what policies read ---------------------------------------------------------------------------------------
-    @property
-    def cells(self) -> tuple[int, ...]:
-        return ()
-
     def inventory_position(self, state: State) -> Array:
         """On hand plus under way less backlog, []."""
-        return sum(state.pipeline, state.inventory)
+        return sum(state.pipeline, state.inventory) + self.awaited(state)
 
     def lead_time_mean(self, params: Params) -> Array:
         """Expected lead time [] in periods."""
@@ -251,18 +233,11 @@ class SingleItem(DemandDriven):
             return jnp.float32(self.lead_time)
         return params.lead_time_probs @ jnp.arange(self.lead_time + 1, dtype=jnp.float32)
 
-    def order_action(self, orders: Array, flows: None = None) -> Array:
-        """The action that places ``orders`` []; there are no transfers."""
-        return orders
-
     def flow(self) -> tuple[tuple[str, str, str], ...]:
         lead_time = core.in_periods(self.lead_time, at_most=self.random_lead_time)
         return (("supplier", "stock", lead_time), ("stock", "customers", ""))
 
     # -- spaces and observation -----------------------------------------------------------------------------------
-    def action_space(self, params: Params) -> spaces.Box:
-        return spaces.Box(np.float32(0), np.float32(UNLIMITED))
-
     def observation_space(self, params: Params) -> spaces.Box:
         calendar = self.lead_time + 8 if self.calendar else 0
         return spaces.unbounded((max(self.lead_time, 1) + calendar + (self.horizon is not None),))

@@ -222,7 +222,8 @@ class SupplyNetwork(DemandDriven):
     def _allocate(self, wanted: Sequence[Array], owners: Sequence[int], available: Sequence[Array]) -> list[Array]:
         """What each claim gets of what its owner has."""
         if self.allocation == "proportional":
-            part = [dynamics.share(a, w) for a, w in zip(available, sums(wanted, owners, available), strict=True)]
+            total = sums(wanted, owners, available)
+            part = [dynamics.fill_fraction(a, w) for a, w in zip(available, total, strict=True)]
             return [w * part[owner] for w, owner in zip(wanted, owners, strict=True)]
         left, granted = list(available), []
         for w, owner in zip(wanted, owners, strict=True):
@@ -277,6 +278,7 @@ class SupplyNetwork(DemandDriven):
         node, of which a unit takes ``usage`` [P, K]."""
         t = self.topology
         coming = [sum(queue, jnp.zeros(self.num_skus, jnp.float32)) for queue in state.pipeline]
+        coming = plus(coming, self.awaited(state))
         coming = plus(coming, state.backorders) if self.order_backlog else coming
         position = jnp.stack(plus(state.on_hand, sums(coming, t.stock_of, state.on_hand)))
         return position - usage * self.claims(state)[np.asarray(t.node_of)]

@@ -18,7 +18,6 @@ from jax import Array
 from jaxinv import struct
 from jaxinv.env import core, dynamics, spaces
 from jaxinv.env.finite import FiniteModel
-from jaxinv.env.multi_warehouse import Action
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +64,23 @@ class Wrapper(core.Environment):
     def native_action(self, action: Any, state: Any, params: Any) -> Any:
         return self.env.native_action(action, state, params)
 
+    def flow(self) -> tuple[tuple[str, str, str], ...]:
+        return self.env.flow()
+
+    @property
+    def outside_orders(self) -> Any:  # type: ignore[override]
+        return self.env.outside_orders
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        return self.env.cells
+
+    def order_action(self, orders: Array, flows: Any = None) -> Any:
+        return self.env.order_action(orders, flows)
+
+    def placed_orders(self, action: Any) -> tuple[Any, Callable[[Any], Any]]:
+        return self.env.placed_orders(action)
+
     def supplier_orders(self, action: Any) -> tuple[Any, Callable[[Any], Any]]:
         return self.env.supplier_orders(action)
 
@@ -100,14 +116,14 @@ class RoundToBatches(ActionWrapper):
     """Orders rounded to the nearest multiple of ``batch_size``; what is below ``minimum_order`` is raised to it from
     its half on and dropped otherwise. Transfers are rounded down to whole units."""
 
-    def decode(self, action: Action, state: Any, params: Any) -> Action:
-        orders = jnp.maximum(action.orders, 0.0)
-        minimum = jnp.broadcast_to(params.minimum_order[None], orders.shape)
-        batch = jnp.broadcast_to(params.batch_size[None], orders.shape)
+    def decode(self, action: Any, state: Any, params: Any) -> Any:
+        orders, put = self.env.placed_orders(action)
+        batch, minimum = (jnp.broadcast_to(x, orders.shape) for x in (params.batch_size, params.minimum_order))
         raised = jnp.where(orders >= minimum / 2, jnp.maximum(orders, minimum), 0.0)
         # A minimum that is not a multiple of the batch needs the next one above.
-        orders = jnp.where(raised > minimum, jnp.round(raised / batch), jnp.ceil(raised / batch)) * batch
-        return Action(orders=orders, flows=None if action.flows is None else jnp.floor(action.flows))
+        action = put(jnp.where(raised > minimum, jnp.round(raised / batch), jnp.ceil(raised / batch)) * batch)
+        flows = getattr(action, "flows", None)
+        return action if flows is None else action.replace(flows=jnp.floor(flows))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +141,7 @@ class DiscreteOrders(ActionWrapper):
     def action_space(self, params: Any) -> spaces.Discrete:
         return spaces.Discrete(self.max_order + 1, self.env.cells)
 
-    def decode(self, action: Array, state: Any, params: Any) -> Action:
+    def decode(self, action: Array, state: Any, params: Any) -> Any:
         return self.env.order_action(action * jnp.broadcast_to(params.batch_size, self.env.cells))
 
     def action_mask(self, state: Any, params: Any) -> Array:
@@ -164,7 +180,7 @@ class OrderUpTo(ActionWrapper):
     def action_space(self, params: Any) -> spaces.Box:
         return spaces.Box(np.float32(0), np.float32(np.inf), self.env.cells)
 
-    def decode(self, action: Array, state: Any, params: Any) -> Action:
+    def decode(self, action: Array, state: Any, params: Any) -> Any:
         return self.env.order_action(jnp.maximum(action - self.env.inventory_position(state), 0.0))
 
 
@@ -183,7 +199,7 @@ class NetTransfers(ActionWrapper):
         orders = self.env.action_space(params).spaces.orders
         return spaces.Tree(NetTransfer(orders=orders, transfer=spaces.unbounded(self.env.cells)))  # type: ignore
 
-    def decode(self, action: NetTransfer, state: Any, params: Any) -> Action:
+    def decode(self, action: NetTransfer, state: Any, params: Any) -> Any:
         return self.env.order_action(action.orders, self.env.transfer_flows(action.transfer, state, params))
 
 

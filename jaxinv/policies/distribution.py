@@ -75,7 +75,7 @@ class InstallationBaseStock(EchelonBaseStock):
     def __call__(self, env: Any, state: Any, params: Any, key: Array) -> Array:
         wanted = jnp.maximum(self.store_level - env.inventory_position(state)[1:], 0.0)
         shipments = self.allocate(state.warehouse, wanted, env, state, params)
-        position = sum(state.orders, state.warehouse) - self.after_shipping * jnp.sum(shipments)
+        position = env.warehouse_position(state) - self.after_shipping * jnp.sum(shipments)
         order = jnp.maximum(jnp.round(self.warehouse_level - position), 0.0)
         return env.order_action(jnp.concatenate([order[None], shipments]))
 

@@ -7,8 +7,8 @@ import pytest
 
 from jaxinv.demand import CorrelatedNormal, Cyclic, Modulated, Normal
 from jaxinv.demand.modifiers import CommonFactor
+from jaxinv.demand.unexpected import Unexpected
 from jaxinv.env.ecommerce import Ecommerce
-from jaxinv.env.shocks import Unexpected
 from jaxinv.env.supply_network import SupplyNetwork
 from jaxinv.env.supply_network_topology import divergent
 from jaxinv.evaluate import sample_paths

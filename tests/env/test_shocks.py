@@ -9,18 +9,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxinv.demand import Empirical, Geometric, Regime, Trace
-from jaxinv.demand.modifiers import Modulated
-from jaxinv.env import make, spaces
+from jaxinv.demand import Empirical, Geometric
+from jaxinv.env import make, registered, spaces
+from jaxinv.env.distribution import Distribution
 from jaxinv.env.dual_sourcing import Action, DualSourcing
 from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.env.multi_warehouse import MultiWarehouse
+from jaxinv.env.perishable import Perishable
+from jaxinv.env.perishable_pair import PerishablePair
 from jaxinv.env.regimes import Chain, Schedule
 from jaxinv.env.serial import Serial
-from jaxinv.env.shocks import Shocked, Unexpected
+from jaxinv.env.shocks import Shocked
 from jaxinv.env.single_item import SingleItem
 from jaxinv.env.wrappers import DiscreteOrders, FlattenObservation, OrderUpTo
-from jaxinv.policies import BaseStock, DualIndex
+from jaxinv.policies import BaseStock, BaseStockEW, DualIndex, InstallationBaseStock
+from jaxinv.policies.perishable import expected_waste
 from jaxinv.testing import check_environment
 
 SWITCH = Chain(transition=[[0.8, 0.2], [0.3, 0.7]])
@@ -135,31 +138,6 @@ def test_regimes(key):
     assert float(jnp.mean(regime)) == pytest.approx(share, abs=4 * 1.5 * np.sqrt(share * (1 - share) / 20_000))
 
 
-def test_a_surge_keeps_counts_and_surprises():
-    u = jnp.linspace(0.0, 0.99, 12)[:, None]
-    base = Geometric(np.full(1, 5.0))
-    state = base.init(jnp.zeros(0))
-
-    @jax.jit
-    @partial(jax.vmap, in_axes=(None, 0))
-    def draw(demand, u):
-        return demand.draw(u, state)[0]
-
-    surging = Unexpected(base, jnp.full(1, 1.4))
-    np.testing.assert_array_equal(draw(surging, u), draw(Geometric(np.full(1, 7.0)), u))
-    assert float(surging.mean(state)[0]) == 5.0
-    for values, expected in ((np.arange(6.0), 3.0), (np.arange(6.0) + 1.0, 5.0), (np.arange(6.0) + 0.5, 3.75)):
-        replayed = Trace(quantity=values[:, None], first=2, last=2)  # 2, 3 and 2.5: whole ones stay whole
-        drawn, _ = Unexpected(replayed, jnp.full(1, 1.5)).draw(jnp.zeros(0), replayed.init(jnp.zeros(1)))
-        assert drawn.tolist() == [expected]
-    # On top of what the calendar says, whose memory goes on.
-    modulated = Modulated(Geometric(4.0), (Regime(transition=[[0.5, 0.5], [0.5, 0.5]], factors=[1.0, 3.0]),))
-    state = modulated.init(jnp.array([0.0, 0.9]))
-    drawn, following = Unexpected(modulated, jnp.float32(2.0)).draw(jnp.array([0.5, 0.1]), state)
-    assert float(drawn) == float(Geometric(24.0).quantile(jnp.float32(0.5)))
-    assert int(following.memory[0]) == 0
-
-
 def test_costs_jump_in_their_periods_only(key):
     """A factor may be one per regime or one per cell."""
     env = MultiWarehouse(num_warehouses=1, num_skus=2, max_lead_time=1, transfers=False)
@@ -191,7 +169,7 @@ def test_orders_are_conserved(key):
         return simulate(env, params, jax.tree_util.Partial(policy), key, 60, record)[1:]
 
     final, (ordered, ledger) = total(params)
-    owed = env.owed(final)
+    owed = final.awaited
     assert float(owed.expedited) > 0
     assert float(jnp.sum(ledger.expedited) + owed.expedited) == float(jnp.sum(ordered.expedited))
     regular = ledger.ordered - ledger.expedited
@@ -200,7 +178,7 @@ def test_orders_are_conserved(key):
 
     cancelling = params.replace(shocks=params.shocks.replace(waits=jnp.array([1.0, 0.5])))
     final, (ordered, ledger) = total(cancelling)
-    assert float(jnp.sum(ledger.ordered) + sum(env.owed(final).__dict__.values())) < float(
+    assert float(jnp.sum(ledger.ordered) + sum(final.awaited.__dict__.values())) < float(
         jnp.sum(ordered.regular + ordered.expedited)
     )
 
@@ -238,20 +216,68 @@ def test_only_the_outside_supplier_fails(key):
     assert position.tolist() == [0.0, 0.0, 4.0]
 
 
-def test_what_waits_counts_in_the_stock_it_is_meant_for(key):
-    """In a network, that of the arc's customer; arcs inside it have nothing to wait for at a source."""
-    env, _ = make("SupplyNetwork-v0")
-    shocked = Shocked(env)
-    _, state = shocked.reset(key)
-    waiting = 1.0 + jnp.arange(len(state.waiting), dtype=jnp.float32)[:, None]
-    state = state.replace(waiting=jnp.broadcast_to(waiting, state.waiting.shape))
-    more = shocked.stock_position(state) - env.stock_position(state.bare)
-    expected = np.zeros(more.shape)
-    sources = [e for e, arc in enumerate(env.topology.arcs) if arc.supplier in env.topology.sources]
-    assert sources
-    for number, arc in enumerate(sources):
-        expected[env.topology.stock_of[arc]] += 1.0 + number
-    np.testing.assert_allclose(more, expected, atol=1e-4)
+@pytest.mark.parametrize("name", registered())
+def test_positions_count_what_is_awaited(name, key):
+    """Of a cell that orders from outside suppliers, what these have not shipped; of others nothing."""
+    env, params = make(name)
+    shocked = Shocked(env, max_slip=2)
+    _, state = shocked.reset(key, shocked.make_params(SWITCH, params))
+    assert not any(leaf.any() for leaf in jax.tree.leaves(env.awaited(state)))
+    _, put = env.supplier_orders(env.order_action(jnp.zeros(env.cells)))
+    waiting = jax.tree.map(lambda x: jnp.arange(1.0, 1.0 + x.size).reshape(x.shape), state.waiting)
+    delayed = jax.tree.map(lambda x: jnp.full_like(x, 2.0), state.delayed)
+    state = state.replace(waiting=waiting, delayed=delayed)
+    expected = env.placed_orders(put(jax.tree.map(lambda x: x + 2.0, waiting)))[0]
+    jax.tree.map(np.testing.assert_array_equal, shocked.awaited(state), env.awaited(state))
+    more = shocked.inventory_position(state) - env.inventory_position(state.bare)
+    if name == "SupplyNetwork-v0":  # of the stock that the arc replenishes, whichever arc it is
+        by_stock = np.zeros((len(env.topology.stocks), env.num_skus))
+        np.add.at(by_stock, list(env.topology.stock_of), expected)
+        assert by_stock.any()
+        np.testing.assert_allclose(shocked.stock_position(state) - env.stock_position(state.bare), by_stock, atol=1e-4)
+        expected = by_stock[list(env.topology.stock_of)]
+    np.testing.assert_allclose(more, sum(jax.tree.leaves(expected)), atol=1e-4)
+
+
+def test_other_positions_count_what_is_awaited(key):
+    def difference(name, position, **structure):
+        env = Shocked(make(name, **structure)[0])
+        _, state = env.reset(key)
+        state = state.replace(waiting=jax.tree.map(lambda x: x + 5.0, state.waiting))
+        return position(env, state) - position(env.env, state.bare)
+
+    assert difference("BeerGame-v0", lambda env, state: env.on_order(state)).tolist() == [0, 0, 0, 5]
+    assert difference("DualSourcing-v0", lambda env, state: env.expedited_position(state)) == 5
+    assert difference("Distribution-v0", lambda env, state: env.warehouse_position(state)) == 5
+
+
+def test_heuristics_that_look_at_a_part_of_the_system_do_not_order_twice(key):
+    """Installation stock at the warehouse: what the stores were sent is ordered, and nothing else."""
+    env = Shocked(Distribution(num_stores=2, warehouse_lead_time=3))
+    inner = env.env.make_params(demand=Geometric([4.0, 5.0]))
+    params = env.make_params(window(3, 20), inner, capacity=[UNLIMITED, 2.0])
+    policy = InstallationBaseStock(warehouse_level=40.0, store_level=20.0)
+    record = lambda t: (t.action, env.warehouse_position(t.state), t.outcome.ledger)  # noqa: E731
+    _, _, (action, position, ledger) = simulate(env, params, policy, key, 40, record)
+    np.testing.assert_array_equal(action[:, 0] + position - action[:, 1:].sum(1), 40.0)
+    assert not np.array_equal(ledger.ordered[:, 0], action[:, 0])  # there was trouble
+
+
+def test_waste_is_expected_under_shocks_as_without(key):
+    """Waste is that of what is in stock and under way: orders that wait come too late to be part of it."""
+    for env in (Perishable(shelf_life=3, lead_time=2), PerishablePair(shelf_life=2)):
+        shocked = Shocked(env)
+        inner = env.make_params(demand=Geometric(np.full(env.cells, 2.0)))
+        params = shocked.make_params(window(0, 4), inner, capacity=[UNLIMITED, 1.0])
+        policy = BaseStockEW(level=12.0)
+        record = lambda t: (t.state, t.action)  # noqa: E731
+        _, _, (states, actions) = simulate(shocked, params, policy, key, 12, record)
+        for t in (3, 7, 11):
+            state = jax.tree.map(lambda x, t=t: x[t], states)
+            expected = expected_waste(env, state.bare, inner)
+            np.testing.assert_array_equal(expected_waste(shocked, state, params), expected)
+            wanted = 12.0 - shocked.inventory_position(state) + expected
+            np.testing.assert_array_equal(actions[t], jnp.maximum(jnp.round(wanted), 0.0))
 
 
 def test_observations_tell_the_regime_and_what_is_owed(key):

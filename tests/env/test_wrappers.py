@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxinv.env import make, registered
 from jaxinv.env.multi_warehouse import Action, MultiWarehouse
 from jaxinv.env.wrappers import (
     DiscreteOrders,
@@ -44,6 +45,30 @@ def test_orders_are_rounded_to_batches_and_small_ones_dropped_or_raised(start):
     rounded = RoundToBatches(ENV).decode(ENV.order_action(orders), state, params)
     # The minimum of 10 is not a multiple of the batch of 6: the next multiple above is.
     np.testing.assert_array_equal(rounded.orders, [[2, 5, 0], [3, 10, 12]])
+
+
+@pytest.mark.parametrize("name", registered())
+def test_batches_of_every_problem(name, key):
+    """Where it has them: orders become batches, and nothing else in an action changes."""
+    env, params = make(name)
+    if not hasattr(params, "batch_size"):
+        assert name == "DualSourcing-v0"
+        return
+    batch = params.replace(
+        batch_size=jnp.full_like(params.batch_size, 4.0), minimum_order=jnp.full_like(params.minimum_order, 6.0)
+    )
+    action, state = env.action_space(params).sample(key), env.reset(key, params)[1]
+    wrapped = RoundToBatches(env)
+    for given, expected in ((2.9, 0.0), (3.1, 8.0), (9.9, 8.0), (10.1, 12.0)):
+        _, put = env.placed_orders(action)
+        asked, met = put(jnp.full(env.cells, given)), put(jnp.full(env.cells, expected))
+        found = wrapped.decode(asked, state, batch)
+        assert jax.tree.structure(found) == jax.tree.structure(asked)
+        if hasattr(met, "flows"):
+            met = met.replace(flows=jnp.floor(met.flows))
+        jax.tree.map(np.testing.assert_array_equal, found, met)
+    zeros = jnp.zeros(env.cells)
+    np.testing.assert_array_equal(env.placed_orders(wrapped.decode(env.order_action(zeros), state, batch))[0], zeros)
 
 
 def test_transfers_are_rounded_down(start):
