@@ -6,5 +6,19 @@ from jaxinv.agents.on_policy import OnPolicy, OnPolicyState
 from jaxinv.agents.policy import NetworkPolicy
 from jaxinv.agents.ppo import PPO
 from jaxinv.agents.reinforce import REINFORCE
+from jaxinv.agents.sequence import GRU, SequenceNetwork, Transformer
 
-__all__ = ["A2C", "A3C", "MLP", "PPO", "REINFORCE", "CellNetwork", "NetworkPolicy", "OnPolicy", "OnPolicyState"]
+__all__ = [
+    "A2C",
+    "A3C",
+    "GRU",
+    "MLP",
+    "PPO",
+    "REINFORCE",
+    "CellNetwork",
+    "NetworkPolicy",
+    "OnPolicy",
+    "OnPolicyState",
+    "SequenceNetwork",
+    "Transformer",
+]

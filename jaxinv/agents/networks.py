@@ -25,7 +25,7 @@ def for_space(observation_space: spaces.Space, **fields: Any) -> nn.Module:
     return CellNetwork(**fields) if cells else MLP(**fields)
 
 
-def _dense(features: int, scale: float = math.sqrt(2.0), **fields: Any) -> nn.Dense:
+def dense(features: int, scale: float = math.sqrt(2.0), **fields: Any) -> nn.Dense:
     return nn.Dense(features, kernel_init=orthogonal(scale), **fields)
 
 
@@ -62,7 +62,7 @@ class Head(nn.Module):
     def __call__(self, embedding: Array, leaf: Any) -> Any:
         own = leaf.shape[embedding.ndim - 1 :]
         choices = (leaf.n,) if isinstance(leaf, spaces.Discrete) else ()
-        out = _dense(math.prod(own + choices), 0.01)(embedding).reshape(leaf.shape + choices)
+        out = dense(math.prod(own + choices), 0.01)(embedding).reshape(leaf.shape + choices)
         if choices:
             return out
         log_std = self.param("log_std", nn.initializers.constant(self.initial_log_std), own)
@@ -83,11 +83,11 @@ class MLP(nn.Module):
         policy = self._embed(x)
         value = policy if self.shared else self._embed(x)
         heads = tuple(Head(self.initial_log_std)(policy, leaf) for leaf in spaces.leaves(space))
-        return heads, _dense(1, 1.0)(value)[0]
+        return heads, dense(1, 1.0)(value)[0]
 
     def _embed(self, x: Array) -> Array:
         for features in self.hidden:
-            x = getattr(nn, self.activation)(_dense(features)(x))
+            x = getattr(nn, self.activation)(dense(features)(x))
         return x
 
 
@@ -118,14 +118,14 @@ class CellNetwork(nn.Module):
             Head(self.initial_log_std)(self._pool(policy, leaf.shape), leaf)  # type: ignore[attr-defined]
             for leaf in spaces.leaves(space)
         )
-        return heads, _dense(1, 1.0)(jnp.mean(value, 1 if self.local_values else (0, 1)))[..., 0]
+        return heads, dense(1, 1.0)(jnp.mean(value, 1 if self.local_values else (0, 1)))[..., 0]
 
     def _embed(self, x: Array) -> Array:
         activation = getattr(nn, self.activation)
-        x = activation(_dense(self.hidden[0])(x))
+        x = activation(dense(self.hidden[0])(x))
         for features in self.hidden[1:]:
-            context = [_dense(features, use_bias=False)(jnp.mean(x, axis, keepdims=True)) for axis in (1, 0, (0, 1))]
-            x = activation(sum(context, _dense(features)(x)))
+            context = [dense(features, use_bias=False)(jnp.mean(x, axis, keepdims=True)) for axis in (1, 0, (0, 1))]
+            x = activation(sum(context, dense(features)(x)))
         return x
 
     @staticmethod

@@ -132,3 +132,23 @@ class Target(Probe):
     def reward(self, state, action):
         miss = jnp.sum((action["free"] - jnp.array([-0.5, 0.5])) ** 2)
         return -(((action["bounded"] - 7.0) / 5.0) ** 2) - miss
+
+
+class Remember(Probe):
+    """1 for the action that the observation before the last one named: only a policy that remembers gets more than
+    half of it."""
+
+    def init_state(self, u, params):
+        return core.EnvState(time=jnp.int32(0), exo=jnp.stack([u[0], u[0]]))
+
+    def exogenous(self, u, state, params):
+        return core.Exogenous(next=jnp.stack([u[0], state.exo[0]]))
+
+    def observe(self, state, params):
+        return jnp.round(state.exo[:1])
+
+    def reward(self, state, action):
+        return action == jnp.round(state.exo[1])
+
+    def terminated(self, following, params):
+        return jnp.bool_(False)
