@@ -11,7 +11,7 @@ from jax import Array
 from jaxinv import struct
 from jaxinv.demand import Demand, Poisson
 from jaxinv.demand.quantiles import binomial_quantile
-from jaxinv.env import core, demand_driven, dynamics, spaces
+from jaxinv.env import core, demand_driven, rationing, spaces
 from jaxinv.env.demand_driven import DemandDriven, ExoState
 from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.env.given import check_demand, check_names, per_entry
@@ -55,6 +55,7 @@ class State(core.EnvState):
 @struct.dataclass(kw_only=True)
 class Exogenous(demand_driven.Exogenous):
     patience: Any = ()  # [N] uniforms that decide who accepts a special delivery, where there are any
+    turn: Any = ()  # [N] uniforms, the least of which is served first, with random rationing
 
 
 @struct.dataclass(kw_only=True)
@@ -104,10 +105,11 @@ class Distribution(DemandDriven):
        within ``warehouse_capacity`` when this period's shipments have left. ``purchase`` is charged on the rest. An
        order with lead time l can be shipped in the l-th period after this one (0: in this one).
     4. The stores' orders are cut to what leaves their inventory positions within ``store_capacity``. Where they exceed
-       the warehouse's stock all are cut in the same proportion; other rules are projections of the action (see
-       ``env.rationing``). With ``cross_docking`` they are raised in the same proportion, too, so that all stock leaves
-       (in equal parts where nothing is ordered). What a store does not get is not owed to it. A shipment with lead
-       time l is in stock for the demand of the l-th period after this one (0: of this one).
+       the warehouse's stock all are cut in the same proportion or, with ``random_rationing``, filled store by store in
+       an order that is drawn anew in every period (Kaynov et al. 2024 train so); other rules are projections of the
+       action (see ``env.rationing``). With ``cross_docking`` they are raised in the same proportion, too, so that all
+       stock leaves (in equal parts where nothing is ordered). What a store does not get is not owed to it. A shipment
+       with lead time l is in stock for the demand of the l-th period after this one (0: of this one).
     5. Demand. With ``special_deliveries`` each customer for whom the store is short accepts one with
        ``wait_probability``; they are made at once from what stock the warehouse has left, for all stores in the same
        proportion where it is too little. Of what is still unmet ``backlog_share`` waits and the rest is lost.
@@ -139,6 +141,7 @@ class Distribution(DemandDriven):
     warehouse_lead_time: int = 2
     store_lead_time: int | tuple[int, ...] = 1  # of all stores, or of each
     special_deliveries: bool = False
+    random_rationing: bool = False
     cross_docking: bool = False  # whether the warehouse holds no stock
     holding_before_demand: bool = False
     calendar: bool = False  # whether the observation tells the calendar, for demand that has one
@@ -159,8 +162,9 @@ class Distribution(DemandDriven):
                 f"Distribution.store_lead_time must be a whole number >= 0 or {self.num_stores} of them, "
                 f"got {self.store_lead_time!r}"
             )
-        if self.cross_docking and self.special_deliveries:
-            raise ValueError("Distribution.special_deliveries need stock at the warehouse: not with cross_docking")
+        for name in ("special_deliveries", "random_rationing"):
+            if self.cross_docking and getattr(self, name):
+                raise ValueError(f"Distribution.{name} needs stock at the warehouse: not with cross_docking")
 
     @property
     def store_lead_times(self) -> tuple[int, ...]:
@@ -217,14 +221,15 @@ class Distribution(DemandDriven):
 
     # -- exogenous information ------------------------------------------------------------------------------------
     def num_uniforms(self, params: Params) -> int:
-        return params.demand.num_uniforms + self.num_stores * self.special_deliveries
+        return params.demand.num_uniforms + self.num_stores * (self.special_deliveries + self.random_rationing)
 
     def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
         of_demand = params.demand.num_uniforms
         demand, following = params.demand.draw(u[:of_demand], state.exo.demand)
         return Exogenous(
             demand=demand,
-            patience=u[of_demand:] if self.special_deliveries else (),
+            patience=u[of_demand : of_demand + self.num_stores] if self.special_deliveries else (),
+            turn=u[-self.num_stores :] if self.random_rationing else (),
             next=ExoState(demand=following),
         )
 
@@ -240,18 +245,10 @@ class Distribution(DemandDriven):
         )
 
     def transition(self, state: State, action: Array, exo: Exogenous, params: Params) -> tuple[State, core.Outcome]:
-        nothing = jnp.float32(0)
-        order, wanted = action[0], action[1:]
-        wanted = jnp.minimum(wanted, jnp.maximum(params.store_capacity - self._store_positions(state), 0.0))
-
         # 3. the warehouse's order; without a lead time it is there to be shipped
-        leaving = jnp.sum(wanted)
-        if self.cross_docking:
-            leaving = state.warehouse
-        elif self.warehouse_lead_time > 0:
-            leaving = jnp.minimum(leaving, state.warehouse)
-        room = params.warehouse_capacity - sum(state.orders, state.warehouse) + leaving
-        order = jnp.minimum(order, jnp.minimum(params.production_capacity, jnp.maximum(room, 0.0)))
+        nothing = jnp.float32(0)
+        wanted = self.within_capacity(action[1:], state, params)
+        order = self._ordered(action[0], wanted, state, params)
         if self.warehouse_lead_time == 0:
             order_now, order_due, orders = order, nothing, []
         else:
@@ -259,7 +256,7 @@ class Distribution(DemandDriven):
         warehouse = state.warehouse + order_now
 
         # 4. shipments
-        shipped = self._shipped(warehouse, wanted)
+        shipped = self._shipped(warehouse, wanted, exo)
         warehouse = jnp.maximum(warehouse - jnp.sum(shipped), 0.0)  # rounding must not leave less than nothing
         now, due, *shipments = self._scheduled(state.shipments, shipped)
         stores = state.stores + now
@@ -267,17 +264,10 @@ class Distribution(DemandDriven):
 
         # 5. demand
         unmet = jnp.maximum(exo.demand - jnp.maximum(stores, 0.0), 0.0)
-        delivered = jnp.zeros_like(unmet)
-        if self.special_deliveries:
-            # Of a part of a customer, which only fractional orders leave, the expectation.
-            whole = jnp.floor(unmet)
-            accepted = binomial_quantile(exo.patience, whole, params.wait_probability)
-            accepted = accepted + params.wait_probability * (unmet - whole)
-            delivered = accepted * dynamics.fill_fraction(warehouse, jnp.sum(accepted))
-            warehouse = jnp.maximum(warehouse - jnp.sum(delivered), 0.0)
-            unmet = unmet - delivered
-        backlogged = params.backlog_share * unmet
-        lost = unmet - backlogged
+        delivered = self._delivered(warehouse, unmet, exo, params)
+        warehouse = jnp.maximum(warehouse - jnp.sum(delivered), 0.0)
+        backlogged = params.backlog_share * (unmet - delivered)
+        lost = unmet - delivered - backlogged
         stores = stores - exo.demand + delivered + lost
         stock, backlog = jnp.maximum(stores, 0.0), jnp.maximum(-stores, 0.0)
 
@@ -312,13 +302,39 @@ class Distribution(DemandDriven):
         )
         return following, core.Outcome(reward=ledger.reward(), terminated=jnp.bool_(False), ledger=ledger)
 
-    def _shipped(self, available: Array, wanted: Array) -> Array:
+    def within_capacity(self, orders: Array, state: State, params: Params) -> Array:
+        """What ``store_capacity`` leaves of the stores' ``orders`` [N]."""
+        return jnp.minimum(orders, jnp.maximum(params.store_capacity - self._store_positions(state), 0.0))
+
+    def _ordered(self, order: Array, wanted: Array, state: State, params: Params) -> Array:
+        """What capacities leave of the warehouse's ``order`` []."""
+        leaving = jnp.sum(wanted)
+        if self.cross_docking:
+            leaving = state.warehouse
+        elif self.warehouse_lead_time > 0:
+            leaving = jnp.minimum(leaving, state.warehouse)
+        room = params.warehouse_capacity - sum(state.orders, state.warehouse) + leaving
+        return jnp.minimum(order, jnp.minimum(params.production_capacity, jnp.maximum(room, 0.0)))
+
+    def _shipped(self, available: Array, wanted: Array, exo: Exogenous) -> Array:
         """What leaves the warehouse for the stores, [N]."""
-        total = jnp.sum(wanted)
+        if self.random_rationing:
+            return rationing.in_turn(available, wanted, exo.turn)
         if not self.cross_docking:
-            return wanted * dynamics.fill_fraction(available, total)
+            return rationing.proportional(available, wanted)
+        total = jnp.sum(wanted)
         parts = jnp.where(total > 0, wanted / jnp.where(total > 0, total, 1.0), 1.0 / self.num_stores)
         return available * parts
+
+    def _delivered(self, available: Array, unmet: Array, exo: Exogenous, params: Params) -> Array:
+        """Special deliveries to the ``unmet`` customers of the stores, [N]."""
+        if not self.special_deliveries:
+            return jnp.zeros_like(unmet)
+        # Of a part of a customer, which only fractional orders leave, the expectation.
+        whole = jnp.floor(unmet)
+        accepted = binomial_quantile(exo.patience, whole, params.wait_probability)
+        accepted = accepted + params.wait_probability * (unmet - whole)
+        return rationing.proportional(available, accepted)
 
     def _scheduled(self, shipments: tuple[Array, ...], shipped: Array) -> list[Array]:
         """What arrives at the stores now, in one period, in two, and so on, ``shipped`` included; [N] each."""

@@ -1,7 +1,7 @@
 """Who gets what when stores order more than the warehouse of ``Distribution`` has: rules, and a wrapper for them.
 
 A rule is a projection of the action, not a part of the model: a policy may use any, and the transition cuts what it is
-still too much for, in proportion.
+still too much for, in proportion or in random order.
 """
 
 import dataclasses
@@ -19,6 +19,14 @@ RULES = ("proportional", "balanced")
 def proportional(available: Array, wanted: Array) -> Array:
     """Shipments [N]: ``wanted`` [N], all cut in the same proportion where ``available`` [] is less."""
     return wanted * fill_fraction(available, jnp.sum(wanted))
+
+
+def in_turn(available: Array, wanted: Array, turn: Array) -> Array:
+    """Shipments [N]: stores get what they ``wanted`` [N] one after the other, the one with the least ``turn`` [N]
+    first, as long as there is some ``available`` []."""
+    rank = jnp.argsort(jnp.argsort(turn))  # of equals, too, one is first
+    before = jnp.sum(jnp.where(rank[None] < rank[:, None], wanted[None], 0.0), 1)
+    return jnp.clip(available - before, 0.0, wanted)
 
 
 def balanced(available: Array, wanted: Array, position: Array, unit: Array) -> Array:
@@ -63,7 +71,8 @@ class Rationing(ActionWrapper):
             raise ValueError(f"Rationing.rule must be one of {', '.join(RULES)}, got {self.rule!r}")
 
     def decode(self, action: Array, state: Any, params: Any) -> Array:
-        wanted, available = action[1:], self.env.available(action[0], state, params)
+        wanted = self.env.within_capacity(action[1:], state, params)
+        available = self.env.available(action[0], state, params)
         if self.rule == "proportional":
             shipments = proportional(available, wanted)
         else:

@@ -38,11 +38,15 @@ class EchelonBaseStock(struct.Typed):
         return cls(warehouse_level=jnp.round(warehouse), store_level=jnp.round(store), **fields)
 
     def __call__(self, env: Any, state: Any, params: Any, key: Array) -> Array:
-        position = env.inventory_position(state)
-        wanted = jnp.maximum(self.store_level - position[1:], 0.0)
+        wanted = self.wanted(env, state, params)
         order = self.order(env, state, wanted)
         shipments = self.allocate(env.available(order, state, params), wanted, env, state, params)
         return env.order_action(jnp.concatenate([order[None], shipments]))
+
+    def wanted(self, env: Any, state: Any, params: Any) -> Array:
+        """Units [N] that the stores are short of their levels, and have room for."""
+        short = jnp.maximum(self.store_level - env.inventory_position(state)[1:], 0.0)
+        return env.within_capacity(short, state, params)
 
     def order(self, env: Any, state: Any, wanted: Array) -> Array:
         """The warehouse's order [] when the stores want ``wanted`` [N]."""
@@ -73,8 +77,7 @@ class InstallationBaseStock(EchelonBaseStock):
     after_shipping: bool = struct.static(True)
 
     def __call__(self, env: Any, state: Any, params: Any, key: Array) -> Array:
-        wanted = jnp.maximum(self.store_level - env.inventory_position(state)[1:], 0.0)
-        shipments = self.allocate(state.warehouse, wanted, env, state, params)
+        shipments = self.allocate(state.warehouse, self.wanted(env, state, params), env, state, params)
         position = env.warehouse_position(state) - self.after_shipping * jnp.sum(shipments)
         order = jnp.maximum(jnp.round(self.warehouse_level - position), 0.0)
         return env.order_action(jnp.concatenate([order[None], shipments]))

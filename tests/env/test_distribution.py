@@ -11,9 +11,10 @@ import pytest
 from jaxinv.demand import CorrelatedNormal, Poisson, Weekly
 from jaxinv.demand.modifiers import Modulated
 from jaxinv.env.distribution import Distribution, Exogenous, Ledger
-from jaxinv.env.rationing import Rationing, balanced, proportional, whole_units
+from jaxinv.env.rationing import Rationing, balanced, in_turn, proportional, whole_units
 from jaxinv.env.single_item import SingleItem
 from jaxinv.env.wrappers import OrderUpTo
+from jaxinv.policies import EchelonBaseStock
 from jaxinv.testing import check_environment
 
 WEEKLY = Modulated(Poisson([2.0, 3.0]), (Weekly([0.5, 1.0, 1.0, 1.0, 1.5, 2.0, 0.0]),), first_day=3, span=7)
@@ -27,9 +28,10 @@ WEEKLY = Modulated(Poisson([2.0, 3.0]), (Weekly([0.5, 1.0, 1.0, 1.0, 1.5, 2.0, 0
             Distribution(2, 0, (0, 3), special_deliveries=True, calendar=True, holding_before_demand=True),
             dict(demand=WEEKLY, production_capacity=20.0),
         ),
+        (Distribution(3, special_deliveries=True, random_rationing=True), dict(store_capacity=9.0)),
         (Distribution(2, 3, 2, cross_docking=True), dict(demand=CorrelatedNormal([3.0, 5.0], 1.5, 0.5, clipped=False))),
     ],
-    ids=["special", "centre"],
+    ids=["special", "in turn", "centre"],
 )
 def test_other_variants_keep_the_protocol(env, numbers):
     check_environment(env, env.make_params(**numbers))
@@ -361,6 +363,48 @@ def test_the_wrapper_cuts_what_is_ordered(rule, shipped):
     np.testing.assert_allclose(outcome.ledger.ordered, [18, *shipped], rtol=1e-6)
 
 
+def test_what_a_store_has_no_room_for_goes_to_others(key):
+    """Of 8 units, store 1 takes the 3 that it has room for: the other gets 5 of its 10, by whatever rule."""
+    env = Distribution(num_stores=2)
+    params = env.make_params(demand=Poisson([3.0, 3.0]), store_capacity=[3.0, 100.0])
+    state, wanted = start(env, params, 8, [0, 0]), jnp.array([0.0, 10.0, 10.0])
+    np.testing.assert_array_equal(Rationing(env, "balanced").decode(wanted, state, params), [0, 3, 5])
+    in_proportion = Rationing(env, "proportional").decode(wanted, state, params)
+    np.testing.assert_allclose(in_proportion, [0, 8 * 3 / 13, 8 * 10 / 13], rtol=1e-6)
+    for rule in ("balanced", "proportional"):
+        _, outcome = Rationing(env, rule).transition(state, wanted, env.sample_exogenous(key, state, params), params)
+        assert float(outcome.ledger.ordered[1:].sum()) == pytest.approx(8.0)
+    policy = EchelonBaseStock(warehouse_level=0.0, store_level=10.0)
+    assert policy(env, state, params, key).tolist() == [0, 1, 7]  # of the 3 and 10 that they can take they lack 2 and 3
+
+
+def test_random_rationing_serves_stores_in_turn():
+    env = Distribution(num_stores=3, warehouse_lead_time=0, store_lead_time=0, random_rationing=True)
+    params = env.make_params(store_capacity=[9.0, 9.0, 4.0])
+    for turn, shipped in (((0.5, 0.1, 0.9), [1, 5, 0]), ((0.1, 0.5, 0.9), [3, 3, 0]), ((0.5, 0.9, 0.1), [2, 0, 4])):
+        exo = Exogenous(next=(), demand=jnp.zeros(3), turn=jnp.array(turn))
+        _, outcome = env.transition(start(env, params, 2, [0, 0, 0]), jnp.array([4.0, 3, 5, 8]), exo, params)
+        assert outcome.ledger.ordered.tolist() == [4, *shipped]
+        assert outcome.ledger.on_hand[0] == 0
+        _, outcome = env.transition(start(env, params, 20, [0, 0, 0]), jnp.array([4.0, 3, 5, 8]), exo, params)
+        assert outcome.ledger.ordered.tolist() == [4, 3, 5, 4]
+
+
+def test_the_turn_is_drawn_anew_and_fair():
+    """All orders of three stores are as likely as each other, and nothing but the turn depends on its uniforms."""
+    env = Distribution(num_stores=3, special_deliveries=True, random_rationing=True)
+    params = env.default_params()
+    _, state = env.reset(jax.random.key(0), params)
+    keys = jax.random.split(jax.random.key(1), 6000)
+    exo = jax.jit(jax.vmap(env.sample_exogenous, (0, None, None)))(keys, state, params)
+    _, counts = np.unique(np.argsort(exo.turn, 1), axis=0, return_counts=True)
+    assert len(counts) == 6
+    assert np.abs(counts - 1000).max() < 5 * np.sqrt(6000 * 5 / 36)  # five binomial standard deviations
+    assert not np.array_equal(exo.turn, exo.patience)
+    equal = in_turn(jnp.float32(4), jnp.array([3.0, 3.0, 3.0]), jnp.full(3, 0.5))
+    assert equal.tolist() == [3, 1, 0]  # one of equals is first
+
+
 # -- bad input --------------------------------------------------------------------------------------------------------
 
 
@@ -371,7 +415,8 @@ def test_the_wrapper_cuts_what_is_ordered(rule, shipped):
         (dict(warehouse_lead_time=-1), "warehouse_lead_time must be a whole number >= 0, got -1"),
         (dict(store_lead_time=1.5), "store_lead_time must be a whole number >= 0 or 3 of them, got 1.5"),
         (dict(store_lead_time=(1, 2)), r"store_lead_time must be a whole number >= 0 or 3 of them, got \(1, 2\)"),
-        (dict(cross_docking=True, special_deliveries=True), "special_deliveries need stock at the warehouse"),
+        (dict(cross_docking=True, special_deliveries=True), "special_deliveries needs stock at the warehouse"),
+        (dict(cross_docking=True, random_rationing=True), "random_rationing needs stock at the warehouse"),
     ],
 )
 def test_bad_structure_raises(structure, message):
