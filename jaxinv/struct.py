@@ -7,6 +7,7 @@ that tree transformations put into a dataclass pass through untouched.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -24,17 +25,23 @@ _RAW = (bool, int, float, str, list, tuple, np.ndarray, np.generic)
 def leaf(
     default: Any = dataclasses.MISSING,
     *,
+    shape: str = "",
     dtype: Any = jnp.float32,
     low: float | None = None,
     high: float | None = None,
     above: float | None = None,
 ) -> Any:
-    """A field that holds an array of ``dtype`` within ``[low, high]``, or strictly ``above`` a bound."""
-    metadata = {"pytree_node": True, "dtype": dtype, "low": low, "high": high, "above": above}
-    if default is dataclasses.MISSING:
-        return dataclasses.field(metadata=metadata)
+    """A field that holds an array of ``dtype`` within ``[low, high]``, or strictly ``above`` a bound.
+
+    ``shape`` names the axes by letters where an environment gives them their sizes, and ``default`` is then what
+    ``make_params`` fills the array with (see ``env.given``): without it the field has none.
+    """
+    limits = {"dtype": dtype, "low": low, "high": high, "above": above}
+    metadata = {"pytree_node": True, "shape": shape, "default": default, **limits}
     if default is None:  # the field may be left out
         return dataclasses.field(metadata=metadata, default=None)
+    if shape or default is dataclasses.MISSING:
+        return dataclasses.field(metadata=metadata)
     # Not a jax array: a default is converted, and the fields are validated, as if it were given.
     return dataclasses.field(metadata=metadata, default_factory=lambda: np.asarray(default))
 
@@ -62,7 +69,8 @@ class Typed:
             # jax.grad puts float0 arrays, which are numpy's, in the place of whole numbers.
             if isinstance(value, _RAW) and getattr(value, "dtype", None) != jax.dtypes.float0:
                 where = f"{type(self).__name__}.{spec.name}"
-                object.__setattr__(self, spec.name, _convert(value, where, spec.metadata))
+                array = check(where, value, spec.metadata)
+                object.__setattr__(self, spec.name, jnp.asarray(array, spec.metadata["dtype"]))
                 converted = True
         if converted:
             values = [getattr(self, spec.name) for spec in dataclasses.fields(self)]  # type: ignore[arg-type]
@@ -70,19 +78,25 @@ class Typed:
                 self.validate()
 
 
-def _convert(value: Any, where: str, metadata: Any) -> Any:
-    array = np.asarray(value)
+def check(where: str, value: Any, limits: Mapping[str, Any]) -> np.ndarray:
+    """``value`` as an array, by the ``limits`` in the metadata of a :func:`leaf`. Raises ``ValueError``."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        array = np.asarray(None)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{where} must be numeric, got {value!r}")
     if np.isnan(array).any():
         raise ValueError(f"{where} must not hold NaN, got {value!r}")
-    if np.issubdtype(metadata["dtype"], np.integer) and (array != np.round(array)).any():
-        raise ValueError(f"{where} must be whole numbers, got {value!r}")
-    low, high, above = metadata["low"], metadata["high"], metadata["above"]
+    low, high, above = (limits.get(name) for name in ("low", "high", "above"))
+    if np.issubdtype(limits.get("dtype"), np.integer):
+        high = np.iinfo(limits["dtype"]).max if high is None else high
+        if (array != np.round(array)).any():
+            raise ValueError(f"{where} must be whole numbers, got {value!r}")
     if low is not None and (array < low).any():
         raise ValueError(f"{where} must be >= {low}, got {value!r}")
     if high is not None and (array > high).any():
         raise ValueError(f"{where} must be <= {high}, got {value!r}")
     if above is not None and (array <= above).any():
         raise ValueError(f"{where} must be > {above}, got {value!r}")
-    return jnp.asarray(array, metadata["dtype"])
+    return array

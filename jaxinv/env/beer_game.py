@@ -12,24 +12,24 @@ from jaxinv.demand import Demand, UniformInteger
 from jaxinv.env import core, spaces
 from jaxinv.env.demand_driven import DemandDriven, Exogenous, ExoState
 from jaxinv.env.dynamics import advance, extend, schedule
-from jaxinv.env.given import check_demand, check_names, per_entry
-from jaxinv.env.serial import filled, whole_periods
+from jaxinv.env.given import Given, wholes
+from jaxinv.env.serial import filled
 from jaxinv.env.wrappers import ActionWrapper
 
 
 @struct.dataclass(kw_only=True)
 class Params(core.EnvParams):
-    """Numbers of the game, [N] one per player. Money per unit and week."""
+    """Numbers of the game, of N players or of all together. Money per unit and week."""
 
     demand: Demand  # a process of shape (): what customers want of player 0
-    holding_cost: Array = struct.leaf(low=0.0)  # [N] on stock at the end of the week
-    backlog_cost: Array = struct.leaf(low=0.0)  # [N] on units owed at the end of the week
-    smoothing: Array = struct.leaf(low=0.0, high=1.0)  # [N] weight of the latest order in what the player expects
-    batch_size: Array = struct.leaf(1.0, above=0.0)  # [] units; met by action wrappers, not by the transition
-    minimum_order: Array = struct.leaf(0.0, low=0.0)  # [] units; likewise
-    initial_inventory: Array = struct.leaf()  # [N] units at reset: on hand less units owed
-    initial_flow: Array = struct.leaf(low=0.0)  # [N] units at reset in every week of the player's delays, and expected
-    demand_scale: Array = struct.leaf(1.0, above=0.0)  # [] units: typical demand, in which observations are measured
+    holding_cost: Array = struct.leaf(0.5, shape="N", low=0.0)  # on stock at the end of the week
+    backlog_cost: Array = struct.leaf(1.0, shape="N", low=0.0)  # on units owed at the end of the week
+    smoothing: Array = struct.leaf(0.25, shape="N", low=0.0, high=1.0)  # weight of the latest order in those expected
+    batch_size: Array = struct.leaf(1.0, above=0.0)  # units; met by action wrappers, not by the transition
+    minimum_order: Array = struct.leaf(0.0, low=0.0)  # units; likewise
+    initial_inventory: Array = struct.leaf(shape="N")  # units at reset: on hand less units owed
+    initial_flow: Array = struct.leaf(shape="N", low=0.0)  # units at reset in every week of the delays, and expected
+    demand_scale: Array = struct.leaf(1.0, above=0.0)  # units: typical demand, in which observations are measured
 
 
 @struct.dataclass(kw_only=True)
@@ -101,7 +101,8 @@ class BeerGame(DemandDriven):
 
     def __post_init__(self):
         for name in ("order_delays", "transport_delays"):
-            object.__setattr__(self, name, whole_periods(f"BeerGame.{name}", getattr(self, name)))
+            listed = wholes(f"BeerGame.{name}", getattr(self, name), 1, "player from the customers on")
+            object.__setattr__(self, name, listed)
         if len(self.order_delays) != len(self.transport_delays):
             raise ValueError(
                 f"BeerGame.order_delays and transport_delays must be as many, got {len(self.order_delays)} and "
@@ -120,19 +121,11 @@ class BeerGame(DemandDriven):
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        numbers = {"demand": UniformInteger(0, 8), **numbers}  # type: ignore[arg-type]
-        check_names("BeerGame", Params, numbers)
-        check_demand("BeerGame", numbers["demand"], ())
-        mean = float(numbers["demand"].mean())
-        defaults = {
-            "holding_cost": 0.5, "backlog_cost": 1.0, "smoothing": 0.25, "initial_inventory": 3.0 * round(mean),
-            "initial_flow": round(mean),
-        }  # fmt: skip
-        players = {
-            name: per_entry(f"BeerGame.{name}", numbers.get(name, default), self.cells)
-            for name, default in defaults.items()
-        }
-        return Params(**{"demand_scale": max(mean, 0.1), **numbers, **players})
+        given = Given("BeerGame", Params, numbers, {"N": len(self.order_delays)})
+        demand = given.demand(lambda: UniformInteger(0, 8), ())  # type: ignore[arg-type]
+        mean = float(demand.mean())
+        weekly = {"initial_inventory": 3.0 * round(mean), "initial_flow": round(mean)}
+        return given.params(demand=demand, **weekly, demand_scale=max(mean, 0.1))
 
     # -- the transition -------------------------------------------------------------------------------------------
     def init_state(self, u: Array, params: Params) -> State:

@@ -14,34 +14,29 @@ from jaxinv.demand.quantiles import binomial_quantile
 from jaxinv.env import core, demand_driven, rationing, spaces
 from jaxinv.env.demand_driven import DemandDriven, ExoState
 from jaxinv.env.dynamics import UNLIMITED
-from jaxinv.env.given import check_demand, check_names, per_entry
-
-_STORE_NUMBERS = (
-    "price", "stockout_cost", "backlog_share", "special_delivery_cost", "wait_probability", "store_capacity",
-)  # fmt: skip
-_LOCATION_NUMBERS = ("holding_cost", "batch_size", "minimum_order", "initial_inventory", "demand_scale")
+from jaxinv.env.given import Given, structure, whole, wholes
 
 
 @struct.dataclass(kw_only=True)
 class Params(core.EnvParams):
-    """Numbers of the problem: [N] by store, or [1 + N] by location, the warehouse first. Money per unit and period
+    """Numbers of the problem, of N stores or of L = 1 + N locations, the warehouse first. Money per unit and period
     unless said otherwise."""
 
     demand: Demand  # a process of shape (N,)
-    price: Array = struct.leaf(low=0.0)  # [N] per unit sold
-    unit_cost: Array = struct.leaf(0.0, low=0.0)  # [] per unit that the warehouse orders
-    holding_cost: Array = struct.leaf(low=0.0)  # [1 + N] on stock
-    stockout_cost: Array = struct.leaf(low=0.0)  # [N] on units lost, and on the backlog at the end of the period
-    backlog_share: Array = struct.leaf(low=0.0, high=1.0)  # [N] part of newly unmet demand that waits at the store
-    special_delivery_cost: Array = struct.leaf(low=0.0)  # [N] per unit delivered to a customer from the warehouse
-    wait_probability: Array = struct.leaf(low=0.0, high=1.0)  # [N] that a customer accepts a special delivery
-    production_capacity: Array = struct.leaf(UNLIMITED, low=0.0)  # [] units that the warehouse can order in a period
-    warehouse_capacity: Array = struct.leaf(UNLIMITED, low=0.0)  # [] units on hand and on their way to the warehouse
-    store_capacity: Array = struct.leaf(low=0.0)  # [N] units on hand, less backlog, and on their way to the store
-    batch_size: Array = struct.leaf(above=0.0)  # [1 + N] units; met by action wrappers, not by the transition
-    minimum_order: Array = struct.leaf(low=0.0)  # [1 + N] units; likewise
-    initial_inventory: Array = struct.leaf()  # [1 + N] units at reset: on hand less backlog
-    demand_scale: Array = struct.leaf(above=0.0)  # [1 + N] units: typical demand, in which observations are measured
+    price: Array = struct.leaf(0.0, shape="N", low=0.0)  # per unit sold
+    unit_cost: Array = struct.leaf(0.0, low=0.0)  # per unit that the warehouse orders
+    holding_cost: Array = struct.leaf(shape="L", low=0.0)  # on stock
+    stockout_cost: Array = struct.leaf(9.0, shape="N", low=0.0)  # on units lost, and on backlog at the period's end
+    backlog_share: Array = struct.leaf(shape="N", low=0.0, high=1.0)  # part of newly unmet demand, waiting at the store
+    special_delivery_cost: Array = struct.leaf(0.0, shape="N", low=0.0)  # per unit from the warehouse to a customer
+    wait_probability: Array = struct.leaf(shape="N", low=0.0, high=1.0)  # that a customer accepts a special delivery
+    production_capacity: Array = struct.leaf(UNLIMITED, low=0.0)  # units that the warehouse can order in a period
+    warehouse_capacity: Array = struct.leaf(UNLIMITED, low=0.0)  # units on hand and on their way to the warehouse
+    store_capacity: Array = struct.leaf(UNLIMITED, shape="N", low=0.0)  # units on hand, less backlog, and on their way
+    batch_size: Array = struct.leaf(1.0, shape="L", above=0.0)  # units; met by action wrappers, not by the transition
+    minimum_order: Array = struct.leaf(0.0, shape="L", low=0.0)  # units; likewise
+    initial_inventory: Array = struct.leaf(shape="L")  # units at reset: on hand less backlog
+    demand_scale: Array = struct.leaf(shape="L", above=0.0)  # units: typical demand, in which observations are measured
 
 
 @struct.dataclass(kw_only=True)
@@ -150,18 +145,13 @@ class Distribution(DemandDriven):
     outside_orders: ClassVar = slice(1)
 
     def __post_init__(self):
-        if isinstance(self.store_lead_time, list):  # of a file or a command line
-            object.__setattr__(self, "store_lead_time", tuple(self.store_lead_time))
-        for name, low in (("num_stores", 1), ("warehouse_lead_time", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < low:
-                raise ValueError(f"Distribution.{name} must be a whole number >= {low}, got {value!r}")
-        given = self.store_lead_time if isinstance(self.store_lead_time, tuple) else (self.store_lead_time,)
-        if len(given) not in (1, self.num_stores) or any(not isinstance(x, int) or x < 0 for x in given):
-            raise ValueError(
-                f"Distribution.store_lead_time must be a whole number >= 0 or {self.num_stores} of them, "
-                f"got {self.store_lead_time!r}"
-            )
+        structure(self, num_stores=1, warehouse_lead_time=0)
+        where, given = "Distribution.store_lead_time", self.store_lead_time
+        of_each = isinstance(given, list | tuple | np.ndarray)
+        given = wholes(where, given, 0, "store") if of_each else whole(where, given, 0)
+        if isinstance(given, tuple) and len(given) not in (1, self.num_stores):
+            raise ValueError(f"{where} must be one for all stores or {self.num_stores}, got {given}")
+        object.__setattr__(self, "store_lead_time", given)
         for name in ("special_deliveries", "random_rationing"):
             if self.cross_docking and getattr(self, name):
                 raise ValueError(f"Distribution.{name} needs stock at the warehouse: not with cross_docking")
@@ -189,35 +179,31 @@ class Distribution(DemandDriven):
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        check_names("Distribution", Params, numbers)
-        stores = (self.num_stores,)
-        demand = numbers.pop("demand", None)
-        demand = Poisson(np.full(stores, 3.0)) if demand is None else demand  # type: ignore[arg-type]
-        check_demand("Distribution", demand, stores)
+        given = Given("Distribution", Params, numbers, {"N": self.num_stores, "L": 1 + self.num_stores})
+        demand = given.demand(lambda: Poisson(np.full(self.num_stores, 3.0)), (self.num_stores,))  # type: ignore
         mean = np.asarray(demand.mean())
         by_location = np.concatenate([[mean.sum()], mean])
         initial = np.ceil(by_location * (np.array([self.warehouse_lead_time, *self.store_lead_times]) + 1))
         if self.cross_docking:
             initial[0] = 0.0
-        defaults = {
-            "price": 0.0, "holding_cost": np.array([0.5] + [1.0] * self.num_stores), "stockout_cost": 9.0,
-            "backlog_share": 0.0 if self.special_deliveries else 1.0, "special_delivery_cost": 0.0,
-            "wait_probability": 0.8 if self.special_deliveries else 0.0, "store_capacity": UNLIMITED, "batch_size": 1.0,
-            "minimum_order": 0.0, "initial_inventory": initial, "demand_scale": np.maximum(by_location, 0.1),
-        }  # fmt: skip
-        for names, shape in ((_STORE_NUMBERS, stores), (_LOCATION_NUMBERS, self.cells)):
-            for name in names:
-                numbers[name] = per_entry(f"Distribution.{name}", numbers.get(name, defaults[name]), shape)
-        if numbers["initial_inventory"][0] < 0:
+        initial = given.array("initial_inventory", initial)
+        if initial[0] < 0:
             raise ValueError(
-                "Distribution.initial_inventory of the warehouse, which comes first, must be >= 0, got "
-                f"{numbers['initial_inventory'][0]}"
+                f"Distribution.initial_inventory of the warehouse, which comes first, must be >= 0, got {initial[0]}"
             )
-        if not self.special_deliveries and numbers["wait_probability"].any():
+        wait_probability = given.array("wait_probability", 0.8 if self.special_deliveries else 0.0)
+        if not self.special_deliveries and wait_probability.any():
             raise ValueError("Distribution.wait_probability needs Distribution.special_deliveries")
-        if self.cross_docking and (numbers["store_capacity"] < UNLIMITED).any():
+        if self.cross_docking and (given.array("store_capacity") < UNLIMITED).any():
             raise ValueError("Distribution.store_capacity must be unlimited with cross_docking: all stock must leave")
-        return Params(demand=demand, **numbers)
+        return given.params(
+            demand=demand,
+            holding_cost=[0.5] + [1.0] * self.num_stores,
+            backlog_share=0.0 if self.special_deliveries else 1.0,
+            wait_probability=wait_probability,
+            initial_inventory=initial,
+            demand_scale=np.maximum(by_location, 0.1),
+        )
 
     # -- exogenous information ------------------------------------------------------------------------------------
     def num_uniforms(self, params: Params) -> int:

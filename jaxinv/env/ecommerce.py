@@ -15,6 +15,7 @@ from jaxinv.env.demand_driven import DemandDriven, ExoState
 from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.env.ecommerce_params import Params, make_params
 from jaxinv.env.ecommerce_shipping import ship
+from jaxinv.env.given import structure
 
 
 @struct.dataclass(kw_only=True)
@@ -160,10 +161,7 @@ class Ecommerce(DemandDriven):
     agent_axes: ClassVar = {"sku": -1}  # what no other axis than that of SKUs divides: prices, allocation
 
     def __post_init__(self):
-        for field in dataclasses.fields(self)[:5]:
-            value, low = getattr(self, field.name), 0 if field.name == "max_lead_time" else 1
-            if not isinstance(value, int) or value < low:
-                raise ValueError(f"Ecommerce.{field.name} must be a whole number >= {low}, got {value!r}")
+        structure(self, num_centres=1, num_skus=1, num_regions=1, max_lead_time=0, max_return_delay=1)
 
     @property
     def cells(self) -> tuple[int, int]:

@@ -30,7 +30,7 @@ class Params(core.EnvParams):
     price: Array = struct.leaf(0.0, shape="N", low=0.0)  # per unit sold
     unit_cost: Array = struct.leaf(0.0, shape="N", low=0.0)  # per unit ordered
     holding_cost: Array = struct.leaf(1.0, shape="N", low=0.0)  # on stock at the end of the period
-    stockout_cost: Array = struct.leaf(19.0, shape="N", low=0.0)  # on units lost, and on the period's final backlog
+    stockout_cost: Array = struct.leaf(19.0, shape="N", low=0.0)  # on units lost, and on backlog at the period's end
     backlog_share: Array = struct.leaf(1.0, shape="N", low=0.0, high=1.0)  # part of newly unmet demand that waits
     batch_size: Array = struct.leaf(1.0, shape="N", above=0.0)  # units; met by action wrappers, not by the transition
     minimum_order: Array = struct.leaf(0.0, shape="N", low=0.0)  # units; likewise
@@ -113,7 +113,7 @@ class JointReplenishment(DemandDriven):
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        given = Given("JointReplenishment", Params, numbers, N=self.num_items)
+        given = Given("JointReplenishment", Params, numbers, {"N": self.num_items})
         highest = jnp.resize(jnp.array([5.0, 3.0]), self.cells)
         demand = given.demand(lambda: UniformInteger(jnp.zeros(self.cells), highest), self.cells)
         mean = np.asarray(demand.mean())

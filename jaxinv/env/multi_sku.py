@@ -13,38 +13,32 @@ from jaxinv.demand import Demand, Poisson
 from jaxinv.env import core, demand_driven, dynamics, spaces
 from jaxinv.env.demand_driven import DemandDriven, Exogenous
 from jaxinv.env.dynamics import UNLIMITED
-from jaxinv.env.given import broadcast, check_demand, check_names
-
-# Parameters and their shapes, E echelons by K SKUs: what ``make_params`` broadcasts to.
-_SHAPES = {
-    "price": "EK", "unit_cost": "EK", "fixed_order_cost": "EK", "holding_cost": "EK", "stockout_cost": "EK",
-    "backlog_share": "EK", "overflow_cost": "EK", "initial_stock": "EK", "volume": "K", "storage_capacity": "E",
-    "batch_size": "K", "minimum_order": "K", "demand_scale": "K",
-}  # fmt: skip
+from jaxinv.env.given import Given, at_most, structure
 
 
 @struct.dataclass(kw_only=True)
 class Params(core.EnvParams):
     """Numbers of the problem, E echelons by K SKUs, echelon 0 nearest the customers. Money per unit and period unless
-    said otherwise. The customer of a warehouse is the warehouse below it, that of warehouse 0 the public."""
+    said otherwise. The customer of a warehouse is the warehouse below it, that of warehouse 0 the public. Lead times
+    are of orders placed on each of T dates."""
 
     demand: Demand  # a process of shape (K,): what the public wants
-    price: Array = struct.leaf(low=0.0)  # [E, K] per unit sold to the customer
-    unit_cost: Array = struct.leaf(low=0.0)  # [E, K] per unit that the supplier sends
-    fixed_order_cost: Array = struct.leaf(low=0.0)  # [E, K] per order
-    holding_cost: Array = struct.leaf(low=0.0)  # [E, K] on stock at the end of the period
-    stockout_cost: Array = struct.leaf(low=0.0)  # [E, K] on units lost, and on the backlog at the end of the period
-    backlog_share: Array = struct.leaf(low=0.0, high=1.0)  # [E, K] part of newly unmet demand that waits
-    overflow_cost: Array = struct.leaf()  # [E, K] per unit refused, whose unit cost is paid; negative: a refund
-    volume: Array = struct.leaf(low=0.0)  # [K] storage volume of a unit
-    storage_capacity: Array = struct.leaf(low=0.0)  # [E] volume
-    lead_time: Array = struct.leaf(dtype=jnp.int32, low=1)  # [T, E, K] periods, 1..L, of an order placed on each date
-    lead_time_start_day: Array = struct.leaf(0, dtype=jnp.int32)  # [] calendar day of row 0; the ends are continued
-    initial_stock: Array = struct.leaf(low=0.0)  # [E, K] units on hand at reset
-    batch_size: Array = struct.leaf(above=0.0)  # [K] units; met by action wrappers, not by the transition
-    minimum_order: Array = struct.leaf(low=0.0)  # [K] units; likewise
-    demand_scale: Array = struct.leaf(above=0.0)  # [K] units: typical demand, in which observations are measured
-    recent_periods: Array = struct.leaf(14.0, low=1.0)  # [] length of the moving demand statistics
+    price: Array = struct.leaf(0.0, shape="EK", low=0.0)  # per unit sold to the customer
+    unit_cost: Array = struct.leaf(0.0, shape="EK", low=0.0)  # per unit that the supplier sends
+    fixed_order_cost: Array = struct.leaf(0.0, shape="EK", low=0.0)  # per order
+    holding_cost: Array = struct.leaf(shape="EK", low=0.0)  # on stock at the end of the period
+    stockout_cost: Array = struct.leaf(shape="EK", low=0.0)  # on units lost, and on backlog at the period's end
+    backlog_share: Array = struct.leaf(0.0, shape="EK", low=0.0, high=1.0)  # part of newly unmet demand that waits
+    overflow_cost: Array = struct.leaf(0.0, shape="EK")  # per unit refused, whose unit cost is paid; negative: a refund
+    volume: Array = struct.leaf(1.0, shape="K", low=0.0)  # storage volume of a unit
+    storage_capacity: Array = struct.leaf(shape="E", low=0.0)  # volume
+    lead_time: Array = struct.leaf(shape="TEK", dtype=jnp.int32, low=1)  # periods, 1..L
+    lead_time_start_day: Array = struct.leaf(0, dtype=jnp.int32)  # calendar day of date 0; the ends are continued
+    initial_stock: Array = struct.leaf(shape="EK", low=0.0)  # units on hand at reset
+    batch_size: Array = struct.leaf(1.0, shape="K", above=0.0)  # units; met by action wrappers, not by the transition
+    minimum_order: Array = struct.leaf(0.0, shape="K", low=0.0)  # units; likewise
+    demand_scale: Array = struct.leaf(shape="K", above=0.0)  # units: typical demand, in which observations are measured
+    recent_periods: Array = struct.leaf(14.0, low=1.0)  # length of the moving demand statistics
 
 
 @struct.dataclass(kw_only=True)
@@ -150,10 +144,7 @@ class MultiSku(DemandDriven):
     outside_orders: ClassVar = slice(-1, None)
 
     def __post_init__(self):
-        for name in ("num_skus", "num_echelons", "max_lead_time"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"MultiSku.{name} must be a whole number >= 1, got {value!r}")
+        structure(self, num_skus=1, num_echelons=1, max_lead_time=1)
 
     @property
     def cells(self) -> tuple[int, int]:
@@ -165,43 +156,32 @@ class MultiSku(DemandDriven):
         room for twice the initial stock, which covers lead time and a period."""
         return self.make_params()
 
-    def make_params(self, *, lead_time: Any = None, **numbers: Any) -> Params:
+    def make_params(self, **numbers: Any) -> Params:
         """Parameters with defaults for what is not given. Scalars and smaller arrays are broadcast to the shapes in
         :class:`Params`: [E, 1] gives a number to every warehouse. ``lead_time`` is [E, K], or smaller, where it is the
         same on all dates; a table [T, E, K] begins on the day that a replay of demand begins on.
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        check_names("MultiSku", Params, numbers)
-        demand = numbers.pop("demand", None)
-        demand = Poisson(np.full(self.num_skus, 5.0)) if demand is None else demand  # type: ignore[arg-type]
-        check_demand("MultiSku", demand, (self.num_skus,))
-
-        lead_time = np.asarray(self.max_lead_time if lead_time is None else lead_time)
-        rows = lead_time.shape[0] if lead_time.ndim == 3 else 1
-        lead_time = broadcast("MultiSku.lead_time", lead_time, (rows, *self.cells))
-        if lead_time.max() > self.max_lead_time:
-            raise ValueError(
-                f"MultiSku.lead_time must be <= max_lead_time = {self.max_lead_time}, got {lead_time.max()}"
-            )
+        table = struct.check("MultiSku.lead_time", numbers.get("lead_time", self.max_lead_time), {})
+        dates = len(table) if table.ndim == 3 else 1
+        given = Given("MultiSku", Params, numbers, {"T": dates, "E": self.num_echelons, "K": self.num_skus})
+        demand = given.demand(lambda: Poisson(np.full(self.num_skus, 5.0)), (self.num_skus,))  # type: ignore[arg-type]
+        lead_time = given.array("lead_time", self.max_lead_time)
+        at_most("MultiSku.lead_time", lead_time, "max_lead_time", self.max_lead_time)
         mean = np.asarray(demand.mean())
-        stock = numbers.get("initial_stock", np.ceil(mean * (lead_time.mean(0) + 1.0)))
-        stock = broadcast("MultiSku.initial_stock", stock, self.cells)
-        volume = broadcast("MultiSku.volume", numbers.get("volume", 1.0), (self.num_skus,))
+        stock, volume = given.array("initial_stock", np.ceil(mean * (lead_time.mean(0) + 1.0))), given.array("volume")
         first = (np.arange(self.num_echelons) == 0)[:, None]
-        defaults = {
-            "price": 0.0, "unit_cost": 0.0, "fixed_order_cost": 0.0, "holding_cost": np.where(first, 1.0, 0.5),
-            "stockout_cost": np.where(first, 9.0, 0.0), "backlog_share": 0.0, "overflow_cost": 0.0,
-            "storage_capacity": np.minimum(2.0 * np.maximum(stock @ volume, mean @ volume), UNLIMITED),
-            "batch_size": 1.0, "minimum_order": 0.0, "demand_scale": np.maximum(mean, 0.1),
-        }  # fmt: skip
-        sizes = {"E": self.num_echelons, "K": self.num_skus}
-        given = {**defaults, **numbers, "initial_stock": stock, "volume": volume}
-        shaped = {
-            n: broadcast(f"MultiSku.{n}", given[n], tuple(sizes[axis] for axis in axes)) for n, axes in _SHAPES.items()
-        }
-        start = {"lead_time_start_day": getattr(demand, "start_day", 0)}
-        return Params(demand=demand, lead_time=lead_time, **{**start, **numbers, **shaped})  # type: ignore[arg-type]
+        return given.params(
+            demand=demand,
+            holding_cost=np.where(first, 1.0, 0.5),
+            stockout_cost=np.where(first, 9.0, 0.0),
+            storage_capacity=np.minimum(2.0 * np.maximum(stock @ volume, mean @ volume), UNLIMITED),
+            lead_time=lead_time,
+            lead_time_start_day=getattr(demand, "start_day", 0),
+            initial_stock=stock,
+            demand_scale=np.maximum(mean, 0.1),
+        )
 
     # -- exogenous information ------------------------------------------------------------------------------------
     def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:

@@ -13,6 +13,7 @@ from jaxinv import struct
 from jaxinv.env import core, demand_driven, dynamics, spaces
 from jaxinv.env.demand_driven import DemandDriven
 from jaxinv.env.dynamics import UNLIMITED
+from jaxinv.env.given import structure
 from jaxinv.env.multi_warehouse_params import Params, make_params
 
 
@@ -141,10 +142,7 @@ class MultiWarehouse(DemandDriven):
     agent_axes: ClassVar = {"warehouse": 0, "sku": -1}
 
     def __post_init__(self):
-        for name, low in (("num_warehouses", 1), ("num_skus", 1), ("max_lead_time", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < low:
-                raise ValueError(f"MultiWarehouse.{name} must be a whole number >= {low}, got {value!r}")
+        structure(self, num_warehouses=1, num_skus=1, max_lead_time=0)
 
     @property
     def cells(self) -> tuple[int, int]:
@@ -162,7 +160,10 @@ class MultiWarehouse(DemandDriven):
 
     def make_params(self, *, lead_time: Any = None, **numbers: Any) -> Params:
         """Parameters with defaults for what is not given. Scalars and smaller arrays are broadcast to the shapes in
-        :class:`Params`; ``lead_time`` [W] gives fixed lead times instead of ``lead_time_probs``."""
+        :class:`Params`; ``lead_time`` [W] gives fixed lead times instead of ``lead_time_probs``.
+
+        Raises ``ValueError`` for a name or a value that does not fit.
+        """
         return make_params(self.cells, self.max_lead_time, lead_time=lead_time, **numbers)
 
     # -- exogenous information ------------------------------------------------------------------------------------

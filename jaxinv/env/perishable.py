@@ -136,7 +136,7 @@ class Perishable(DemandDriven):
         oldest: two independent streams with these shares of its mean and variance, fitted by
         ``demand.two_moment.adan_fit``. Raises ``ValueError`` for a name or a value that does not fit.
         """
-        given = Given("Perishable", Params, numbers, also=("fifo_share",), A=self.shelf_life - 1)
+        given = Given("Perishable", Params, numbers, {"A": self.shelf_life - 1}, also=("fifo_share",))
         shapes = ((), (2,)) if self.issuing == "mixed" else ((),)
         demand = given.demand(lambda: Gamma(4.0, 0.5).tabulated(), *shapes)  # type: ignore[arg-type]
         shape = demand.shape

@@ -116,7 +116,7 @@ class PerishablePair(DemandDriven):
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        given = Given("PerishablePair", Params, numbers, P=2)
+        given = Given("PerishablePair", Params, numbers, {"P": 2})
         demand = given.demand(lambda: Poisson([5.0, 5.0]).tabulated(), (2,))  # type: ignore[arg-type]
         return given.params(demand=demand, demand_scale=np.maximum(np.asarray(demand.mean()), 0.1))
 

@@ -12,23 +12,23 @@ from jaxinv.demand import Demand, Poisson
 from jaxinv.env import core, spaces
 from jaxinv.env.demand_driven import DemandDriven, Exogenous, ExoState
 from jaxinv.env.dynamics import UNLIMITED, advance, extend, schedule
-from jaxinv.env.given import check_demand, check_names, per_entry
+from jaxinv.env.given import Given, array, structure, wholes
 
 
 @struct.dataclass(kw_only=True)
 class Params(core.EnvParams):
-    """Numbers of the problem, [N] one per stage. Money per unit and period unless said otherwise."""
+    """Numbers of the problem, of N stages or of all together. Money per unit and period unless said otherwise."""
 
     demand: Demand  # a process of shape (): what customers want of stage 0
-    unit_cost: Array = struct.leaf(low=0.0)  # [N] per unit shipped to the stage: purchase, transport
-    holding_cost: Array = struct.leaf(low=0.0)  # [N] on stock at the end of the period (local, not echelon)
-    transit_cost: Array = struct.leaf(low=0.0)  # [N] on units in transit to the stage at the end of the period
-    stockout_cost: Array = struct.leaf(30.0, low=0.0)  # [] on the backlog at the end of the period
-    batch_size: Array = struct.leaf(1.0, above=0.0)  # [] units; met by action wrappers, not by the transition
-    minimum_order: Array = struct.leaf(0.0, low=0.0)  # [] units; likewise
-    initial_inventory: Array = struct.leaf()  # [N] units at reset: on hand, of stage 0 less backlog
-    initial_transit: Array = struct.leaf(low=0.0)  # [N] units at reset that arrive in each of the next L_i - 1 periods
-    demand_scale: Array = struct.leaf(1.0, above=0.0)  # [] units: typical demand, in which observations are measured
+    unit_cost: Array = struct.leaf(0.0, shape="N", low=0.0)  # per unit shipped to the stage: purchase, transport
+    holding_cost: Array = struct.leaf(shape="N", low=0.0)  # on stock at the end of the period (local, not echelon)
+    transit_cost: Array = struct.leaf(shape="N", low=0.0)  # on units in transit to the stage at the end of the period
+    stockout_cost: Array = struct.leaf(30.0, low=0.0)  # on the backlog at the end of the period
+    batch_size: Array = struct.leaf(1.0, above=0.0)  # units; met by action wrappers, not by the transition
+    minimum_order: Array = struct.leaf(0.0, low=0.0)  # units; likewise
+    initial_inventory: Array = struct.leaf(shape="N")  # units at reset: on hand, of stage 0 less backlog
+    initial_transit: Array = struct.leaf(shape="N", low=0.0)  # units at reset, due in each of the next L_i - 1 periods
+    demand_scale: Array = struct.leaf(1.0, above=0.0)  # units: typical demand, in which observations are measured
 
 
 @struct.dataclass(kw_only=True)
@@ -97,7 +97,9 @@ class Serial(DemandDriven):
     outside_orders: ClassVar = slice(-1, None)
 
     def __post_init__(self):
-        object.__setattr__(self, "lead_times", whole_periods("Serial.lead_times", self.lead_times))
+        structure(self)
+        listed = wholes("Serial.lead_times", self.lead_times, 1, "stage from the customers on")
+        object.__setattr__(self, "lead_times", listed)
 
     # -- parameters -----------------------------------------------------------------------------------------------
     def default_params(self) -> Params:
@@ -112,26 +114,29 @@ class Serial(DemandDriven):
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        numbers = {"demand": Poisson(5.0), **numbers}  # type: ignore[arg-type]
+        given = Given("Serial", Params, numbers, {"N": len(self.lead_times)}, also=("echelon_holding_cost",))
+        demand = given.demand(lambda: Poisson(5.0), ())  # type: ignore[arg-type]
+        mean = float(demand.mean())
         if echelon_holding_cost is not None:
-            if "holding_cost" in numbers:
+            if "holding_cost" in given.numbers:
                 raise ValueError("Serial.holding_cost and Serial.echelon_holding_cost cannot both be given")
-            echelon = per_entry("Serial.echelon_holding_cost", echelon_holding_cost, self.cells)
-            numbers["holding_cost"] = np.cumsum(echelon[::-1])[::-1]
-        check_names("Serial", Params, numbers)
-        check_demand("Serial", numbers["demand"], ())
-        mean = float(numbers["demand"].mean())
-        holding = numbers.get("holding_cost", np.arange(len(self.lead_times), 0, -1))
-        holding = per_entry("Serial.holding_cost", holding, self.cells)
-        defaults = {
-            "unit_cost": 0.0, "holding_cost": holding, "transit_cost": np.append(holding[1:], 0.0),
-            "initial_inventory": np.ceil(mean), "initial_transit": np.ceil(mean),
-        }  # fmt: skip
-        stages = {
-            name: per_entry(f"Serial.{name}", numbers.get(name, default), self.cells)
-            for name, default in defaults.items()
-        }
-        return Params(**{"demand_scale": max(mean, 0.1), **numbers, **stages})
+            echelon = array("Serial.echelon_holding_cost", echelon_holding_cost, self.cells)
+            given.numbers["holding_cost"] = np.cumsum(echelon[::-1])[::-1]
+        holding = given.array("holding_cost", np.arange(len(self.lead_times), 0, -1))
+        inventory = given.array("initial_inventory", np.ceil(mean))
+        if (inventory[1:] < 0).any():
+            raise ValueError(
+                "Serial.initial_inventory must be >= 0 but for stage 0, whose customers alone wait; got "
+                f"{inventory.tolist()}"
+            )
+        return given.params(
+            demand=demand,
+            holding_cost=holding,
+            transit_cost=np.append(holding[1:], 0.0),
+            initial_inventory=inventory,
+            initial_transit=np.ceil(mean),
+            demand_scale=max(mean, 0.1),
+        )
 
     # -- the transition -------------------------------------------------------------------------------------------
     def init_state(self, u: Array, params: Params) -> State:
@@ -205,14 +210,6 @@ class Serial(DemandDriven):
 
 
 # -- what chains of stages share --------------------------------------------------------------------------------------
-def whole_periods(where: str, periods: Any) -> tuple[int, ...]:
-    """``periods`` of every stage as a tuple; raises ``ValueError`` unless they are whole numbers >= 1."""
-    listed = tuple(periods) if isinstance(periods, list | tuple) else ()
-    if not listed or not all(type(p) is int and p >= 1 for p in listed):
-        raise ValueError(f"{where} must be whole numbers >= 1, one per stage from the customers on; got {periods!r}")
-    return listed
-
-
 def filled(periods: np.ndarray, quantity: Array) -> Array:
     """A pipeline [max periods, N] that brings ``quantity`` [N] in each of the next ``periods`` [N]."""
     slots = np.arange(np.max(periods))[:, None] < periods

@@ -129,7 +129,7 @@ class SingleItem(DemandDriven):
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        given = Given("SingleItem", Params, numbers, T=self.lead_time + 1)
+        given = Given("SingleItem", Params, numbers, {"T": self.lead_time + 1})
         demand = given.demand(lambda: Poisson(5.0), ())  # type: ignore[arg-type]
         mean = float(demand.mean())
         computed = {"initial_inventory": math.ceil(mean * (self.lead_time + 1)), "demand_scale": max(mean, 0.1)}

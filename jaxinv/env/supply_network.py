@@ -13,6 +13,7 @@ from jaxinv import struct
 from jaxinv.env import core, demand_driven, dynamics, spaces
 from jaxinv.env.demand_driven import DemandDriven, ExoState
 from jaxinv.env.dynamics import UNLIMITED
+from jaxinv.env.given import structure
 from jaxinv.env.multi_agent import ALL, Axes, Division, Owners
 from jaxinv.env.supply_network_file import read, settings
 from jaxinv.env.supply_network_ledger import Flows, ledger_of, minus, plus, sums, times
@@ -88,14 +89,7 @@ class SupplyNetwork(DemandDriven):
     def __post_init__(self):
         if not isinstance(self.topology, Topology):
             raise ValueError(f"SupplyNetwork.topology must be a Topology, got {type(self.topology).__name__}")
-        if not isinstance(self.num_skus, int) or self.num_skus < 1:
-            raise ValueError(f"SupplyNetwork.num_skus must be a whole number >= 1, got {self.num_skus!r}")
-        if self.allocation not in ALLOCATIONS:
-            raise ValueError(
-                f"SupplyNetwork.allocation must be one of {', '.join(ALLOCATIONS)}, got {self.allocation!r}"
-            )
-        if self.horizon is not None and (not isinstance(self.horizon, int) or self.horizon < 1):
-            raise ValueError(f"SupplyNetwork.horizon must be None or a whole number >= 1, got {self.horizon!r}")
+        structure(self, num_skus=1, allocation=ALLOCATIONS, horizon=1)
 
     # -- parameters -----------------------------------------------------------------------------------------------
     @classmethod
@@ -127,7 +121,7 @@ class SupplyNetwork(DemandDriven):
 
         Raises ``ValueError`` for a name or a value that does not fit.
         """
-        return make_params(self.topology, self.num_skus, **numbers)
+        return make_params(self.topology, self.num_skus, self.goodwill, **numbers)
 
     # -- exogenous information ------------------------------------------------------------------------------------
     def exogenous(self, u: Array, state: State, params: Params) -> Exogenous:
@@ -236,10 +230,9 @@ class SupplyNetwork(DemandDriven):
         if not self.goodwill:
             return exo.demand
         goodwill = jnp.stack(state.goodwill)
-        try:
-            return params.demand.law(state.exo.demand).scaled(goodwill).quantile(exo.u)  # type: ignore[attr-defined]
-        except NotImplementedError:  # values that are given
+        if isinstance(exo.u, tuple):  # values that are given
             return goodwill * exo.demand
+        return params.demand.law(state.exo.demand).scaled(goodwill).quantile(exo.u)  # type: ignore[attr-defined]
 
     def _next_goodwill(self, goodwill: tuple[Array, ...], flows: Flows, params: Params) -> tuple[Array, ...]:
         unserved = plus(flows.lost, flows.backlog)
