@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxinv import policies, struct
+from jaxinv.demand import Distribution as StationaryDemand
 from jaxinv.env.beer_game import BeerGame
 from jaxinv.env.distribution import Distribution
 from jaxinv.env.dual_sourcing import DualSourcing
@@ -55,11 +56,16 @@ class Grid:
     fixed: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def tuned(self, search: "_Search") -> Any:
+        return self.search(search.env, search.params, search.paths, search.warmup)
+
+    def search(self, env: Any, params: Any, paths: Paths, warmup: int) -> Any:
+        """The best policy on the paths."""
+
         def make(**parameters: Any) -> Any:
             return self.kind(**parameters, **self.fixed)
 
         values = {name: jnp.asarray(x, jnp.float32) for name, x in self.values.items()}
-        return grid_search(make, values, search.env, search.params, search.paths, warmup=search.warmup).policy
+        return grid_search(make, values, env, params, paths, warmup=warmup).policy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,15 +133,17 @@ def tuned(
     length: int,
     warmup: int,
     names: Sequence[str] | None = None,
+    leave_out: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The heuristics of a problem (those of ``names``, or all), tuned on ``num_paths`` simulated paths of its demand:
-    name -> policy.
+    """The heuristics of a problem (those of ``names``, or all but those to ``leave_out``), tuned on ``num_paths``
+    simulated paths of its demand: name -> policy.
 
     Raises ``ValueError`` for a problem that none is known for, and for names of which there is none.
     """
     drawing, search = jax.random.split(key)
     paths = sample_paths(env, params, drawing, num_paths, length)
     found = candidates(env, params, lambda: paths)
+    found = {name: candidate for name, candidate in found.items() if name not in leave_out}
     if not found:
         raise ValueError(f"no heuristics are known here for {type(env).__name__}")
     names = list(found) if names is None else names
@@ -232,7 +240,7 @@ def _distribution(env: Any, params: Any, paths: Any) -> dict[str, Candidate]:
 
 
 def _supply_network(env: Any, params: Any, paths: Callable[[], Paths]) -> dict[str, Candidate]:
-    demand = paths().exogenous.demand
+    demand = None if isinstance(params.demand, StationaryDemand) else paths().exogenous.demand
     return {
         "NetworkBaseStock": Around(policies.NetworkBaseStock.of(env, params, demand), ("level",)),
         "NetworkReorderPoint": Around(policies.NetworkReorderPoint.of(env, params, demand), ("level", "reorder")),

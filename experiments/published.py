@@ -12,19 +12,26 @@ import numpy as np
 
 from experiments import heuristics
 from jaxinv import policies, solvers
+from jaxinv.demand import Normal
 from jaxinv.demand.lead_time import lead_time_demand
 from jaxinv.env import build
 from jaxinv.env.finite import FiniteModel
 from jaxinv.env.instances import Figure, Instance
 from jaxinv.env.serial import Serial
+from jaxinv.env.single_item import SingleItem
+from jaxinv.env.supply_network import SupplyNetwork
 from jaxinv.evaluate import evaluate, sample_paths
-from jaxinv.optimise.search import grid_search
-from jaxinv.policies.clark_scarf import serial_optimum
+from jaxinv.optimise import network_bound
+from jaxinv.policies.clark_scarf import serial_cost, serial_optimum
+from jaxinv.policies.closed_forms import normal_newsvendor
 
 _PERIODS = 365  # counted by the criterion "year", after a warm-up
+_LONG_RUN = 2000  # simulated for an average, after a warm-up
 _WARMUP = 100
+_NEGLIGIBLE = 1e-4  # discount that ends a simulation
 _LARGEST_CHAIN = 1e8  # states that a policy may reach x outcomes, for its cost to be computed exactly
 _LARGEST_MYOPIC = 40  # units a period may demand
+_PLANS = 100  # paths that plans in hindsight are made for
 
 
 _NUMBERS = ("published", "computed", "difference", "error", "seconds")
@@ -72,8 +79,12 @@ class Problem:
     # -- optimum --------------------------------------------------------------------------------------------------
     def optimum(self) -> float | None:
         """Optimal cost; None where the problem is too large."""
-        if isinstance(self.env, Serial) and self.instance.criterion == "average":
-            return serial_optimum(self.env, self.params)[1]
+        env, params = self.env, self.params
+        if self._is_newsvendor():
+            demand, deviation = params.demand, params.demand.deviation * (env.lead_time + 1.0) ** 0.5
+            return float(normal_newsvendor(demand.location, deviation, params.holding_cost, params.stockout_cost)[1])
+        if isinstance(env, Serial) and self.instance.criterion == "average":
+            return serial_optimum(env, params)[1]
         if self.model is None or self.model.num_states * self.model.num_actions * self._outcomes() > self.max_triples:
             return None
         criterion = self.instance.criterion
@@ -86,6 +97,16 @@ class Problem:
         if criterion == "discounted":
             return -float(solution.values[self._start()])
         return self._chain_cost(self.model, jnp.asarray(solution.actions))
+
+    def _is_newsvendor(self) -> bool:
+        """Whether it is one item with normal demand, full backlog and nothing that is fixed, whose optimal cost is a
+        closed form if demand is not cut at 0."""
+        env, params = self.env, self.params
+        if not isinstance(env, SingleItem) or not isinstance(params.demand, Normal) or params.demand.rounded:
+            return False
+        certain = not env.random_lead_time and env.supply_yield == "certain" and env.horizon is None
+        free = not any(float(x) for x in (params.fixed_order_cost, params.unit_cost, params.price))
+        return certain and free and float(params.backlog_share) == 1.0 and self.instance.criterion == "average"
 
     def _horizon(self) -> tuple[int, Any]:
         """Periods that a finite criterion counts, and the parameters with its discount."""
@@ -107,24 +128,35 @@ class Problem:
         state = self.env.init_state(jnp.zeros(self.env.num_initial_uniforms(self.params)), self.params)
         return int(self.model.state_to_index(state, self.params))
 
-    def lower_bound(self) -> float:
-        """Of a centre without stock whose stores have the same costs and lead time."""
+    def lower_bound(self) -> tuple[float, float | None]:
+        """Of a network in hindsight, with its standard error; of a centre without stock whose stores have the same
+        costs and lead time."""
+        if isinstance(self.env, SupplyNetwork):
+            length, params = self._horizon()
+            paths = sample_paths(self.env, params, jax.random.key(0), min(self.num_paths, _PLANS), length)
+            plans = [length * network_bound(self.env, params, path).cost for path in paths.exogenous.demand]
+            return _mean(np.array(plans))
         covariance = policies.demand_covariance(self.params.demand)
         lead_times = self.env.warehouse_lead_time, self.env.store_lead_time
         costs = float(self.params.holding_cost[1]), float(self.params.stockout_cost[0])
-        return float(policies.cross_docking_bound(covariance, *lead_times, *costs)[1])
+        return float(policies.cross_docking_bound(covariance, *lead_times, *costs)[1]), None
 
     # -- policies -------------------------------------------------------------------------------------------------
-    def cost(self, policy: Any) -> tuple[float, float | None]:
-        """Cost of a policy and, where it is simulated, its standard error."""
+    def cost(self, policy: Any, env: Any = None) -> tuple[float, float | None]:
+        """Cost of a policy, which acts in ``env`` (the problem's own or one around it), and, where it is simulated, its
+        standard error."""
+        env = self.env if env is None else env
+        echelon = isinstance(self.env, Serial) and isinstance(policy, policies.SerialBaseStock)
+        if echelon and self.instance.criterion == "average":
+            return serial_cost(self.env, self.params, np.broadcast_to(policy.level, self.env.cells)), None
         for model in self._models():
             try:
-                return self._chain_cost(model, policy), None
+                return self._chain_cost(dataclasses.replace(model, env=env), policy), None
             except solvers.OutOfBounds:
                 continue
             except ValueError:  # it reaches too many states
                 break
-        return self._simulated(policy)
+        return self._simulated(policy, env)
 
     def _models(self) -> Iterator[FiniteModel]:
         """The model, and ones with wider bounds for policies that go beyond what is optimal."""
@@ -143,41 +175,45 @@ class Problem:
             return -float(chain.total(int(self.params.max_steps_in_episode)))
         return -float(chain.total(_PERIODS, float(self.params.discount), _WARMUP))
 
-    def _simulated(self, policy: Any) -> tuple[float, float]:
-        if self.instance.criterion not in ("average", "episode"):
-            raise ValueError(f"{self.instance.name}: only costs that are not discounted are simulated")
-        episode = self.instance.criterion == "episode"
-        length, warmup = (int(self.params.max_steps_in_episode), 0) if episode else (2000 + _WARMUP, _WARMUP)
-        paths = sample_paths(self.env, self.params, jax.random.key(0), self.num_paths, length)
-        cost = np.asarray(evaluate(policy, self.env, self.params, paths, warmup=warmup).cost).sum(-1)
-        cost = cost.sum(1) if episode else cost.mean(1)
-        return float(cost.mean()), float(cost.std(ddof=1) / np.sqrt(len(cost)))
+    def _simulated(self, policy: Any, env: Any) -> tuple[float, float]:
+        weights = self._weights()
+        paths = sample_paths(self.env, self.params, jax.random.key(0), self.num_paths, len(weights))
+        return _mean(np.asarray(evaluate(policy, env, self.params, paths).cost).sum(-1) @ weights)
 
-    def tuned(self, kind: Any, grid: dict[str, np.ndarray], fixed: dict[str, Any]) -> Any:
-        """The best policy of a ``kind`` over a grid of its parameters, by simulation on common paths; more of them
-        where there are few candidates."""
-        num_paths = 256 if len(grid) == 1 else 32
+    def _weights(self) -> np.ndarray:
+        """What the cost of each period counts by the criterion."""
+        criterion, discount = self.instance.criterion, float(self.params.discount)
+        if criterion == "average":
+            return np.repeat([0.0, 1.0 / _LONG_RUN], [_WARMUP, _LONG_RUN])
+        if criterion in ("finite", "episode"):
+            length, params = self._horizon()
+            return float(params.discount) ** np.arange(length)
+        if criterion == "year":
+            return np.append(np.zeros(_WARMUP), discount ** np.arange(_PERIODS))
+        return discount ** np.arange(math.ceil(math.log(_NEGLIGIBLE) / math.log(discount)))
+
+    def tuned(self, grid: heuristics.Grid) -> Any:
+        """The best policy of a grid, by simulation on common paths; more of them where there are few candidates."""
+        num_paths = 256 if len(grid.values) == 1 else 32
         paths = sample_paths(self.env, self.params, jax.random.key(1), num_paths, 1000)
-        arrays = {name: jnp.asarray(values, jnp.float32) for name, values in grid.items()}
-
-        def make(**parameters: Any) -> Any:
-            return kind(**parameters, **fixed)
-
-        return grid_search(make, arrays, self.env, self.params, paths, warmup=_WARMUP).policy
+        return grid.search(self.env, self.params, paths, _WARMUP)
 
     # -- rows -----------------------------------------------------------------------------------------------------
     def rows(self) -> Iterator[Row]:
-        """The optimum and every heuristic: the published ones or, where none are, the ones that fit the problem."""
-        figures = {(f.quantity, tuple(f.parameters.items())): f for f in self.instance.figures}
-        if ("optimum", ()) not in figures:
-            figures = {("optimum", ()): Figure("optimum", None), **figures}
-        grids = heuristics.grids(self.env, self.params)
+        """The optimum, where it is published or can be computed, and heuristics: the published ones or, where none are,
+        those of few parameters that fit the problem."""
+        figures = list(self.instance.figures)
+        if not any(figure.quantity == "optimum" for figure in figures):
+            figures.insert(0, Figure("optimum", None))
+        found = heuristics.candidates(self.env, self.params, self._paths)
+        grids = {name: each for name, each in found.items() if isinstance(each, heuristics.Grid)}
         if len(figures) == 1:
-            figures |= {(name, ()): Figure(name, None) for name in grids}
+            figures += [Figure(name, None) for name in grids]
         best = None
-        for figure in figures.values():
+        for figure in figures:
             row = self._row(figure, grids)
-            if figure.value is not None or figure.gap is None:
+            empty = figure.quantity == "optimum" and row.published is None and row.computed is None
+            if (figure.value is not None or figure.gap is None) and not empty:
                 yield row
             if figure.quantity == "optimum":
                 best = row.computed
@@ -187,13 +223,16 @@ class Problem:
                 name, half_digit = f"{row.quantity}, % above optimum", 0.005 / 3
                 yield self._compared(name, figure.gap, 2, gap, half_digit, None, 0.0, row.note)
 
-    def _row(self, figure: Figure, grids: dict[str, Any]) -> Row:
+    def _paths(self) -> Any:
+        return sample_paths(self.env, self.params, jax.random.key(1), 32, 1000)
+
+    def _row(self, figure: Figure, grids: dict[str, heuristics.Grid]) -> Row:
         begin, error, parameters, note = time.perf_counter(), None, dict(figure.parameters), figure.note
         if figure.quantity == "optimum":
             computed = self.optimum()
             note = note or ("" if computed is not None else "too large to be solved exactly")
         elif figure.quantity == "lower bound":
-            computed = self.lower_bound()
+            computed, error = self.lower_bound()
         elif not hasattr(policies, figure.quantity):
             computed, note = None, note or "published result of a learner"
         elif figure.quantity == "Myopic2" and len(lead_time_demand(self.params.demand, 1)) > _LARGEST_MYOPIC:
@@ -203,9 +242,9 @@ class Problem:
             if parameters:
                 policy = kind(**parameters)
             elif figure.quantity in grids:
-                grid, fixed = grids[figure.quantity]
-                policy = self.tuned(kind, grid, fixed)
-                parameters = {name: np.round(np.asarray(getattr(policy, name), np.float64), 4) for name in grid}
+                grid = grids[figure.quantity]
+                policy = self.tuned(grid)
+                parameters = {name: np.round(np.asarray(getattr(policy, name), np.float64), 4) for name in grid.values}
                 note = note or "tuned by simulation"
             else:
                 policy = kind.of(self.env, self.params)
@@ -222,3 +261,8 @@ class Problem:
             noise = math.hypot(published_error, error or 0.0)
             agrees = abs(difference) <= 0.5 * 10.0**-printed * 1.0001 + 3 * noise
         return Row(self.instance.name, quantity, published, computed, difference, error, agrees, seconds, note)
+
+
+def _mean(cost: np.ndarray) -> tuple[float, float]:
+    """Mean and standard error over paths."""
+    return float(cost.mean()), float(cost.std(ddof=1) / np.sqrt(len(cost)))

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from experiments import output
 from experiments.problem import ProblemConfig, given_instance
 
 
@@ -22,6 +23,8 @@ class Config:
     family: tyro.conf.Positional[str] = "all"
     """what comes before the slash in the names of instances, an environment's name, or one instance's name"""
     problem: Annotated[ProblemConfig, tyro.conf.arg(name="")] = ProblemConfig()
+    criterion: str = "average"
+    """what such an instance is judged by: average, discounted, finite (its horizon), year (365 periods) or episode"""
     out: Path = Path("runs/published")
     """folder for published.md and published.csv; rows of other instances that are there stay"""
     json: Path | None = None
@@ -36,7 +39,7 @@ def chosen(config: Config) -> list[Any]:
     """The instances meant; raises ``ValueError`` if there are none."""
     from jaxinv.env import instances
 
-    given = given_instance(config.problem)
+    given = given_instance(config.problem, config.criterion)
     if given is not None:
         return [given]
     found = [i for i in instances() if config.family in ("all", i.family, i.env, i.name)]
@@ -51,6 +54,8 @@ def run(config: Config) -> list[Any]:
     from experiments.published import Problem
 
     instances, rows = chosen(config), []
+    output.folder(config.out)
+    output.file(config.json)
     kept = _kept(config.out / "published.csv", {instance.name for instance in instances})
     for instance in instances:
         for row in Problem(instance, config.max_triples, config.num_paths).rows():
@@ -72,14 +77,14 @@ def _kept(table: Path, recomputed: set[str]) -> list[Any]:
 
 
 def _write(kept: list[Any], rows: list[Any], config: Config) -> None:
+    from experiments.published import Row
     from jaxinv.env import instances
 
     order = {instance.name: number for number, instance in enumerate(instances())}
     rows = sorted(kept + rows, key=lambda row: order.get(row.instance, len(order)))  # stable
-    config.out.mkdir(parents=True, exist_ok=True)
     (config.out / "published.md").write_text(markdown(rows))
     with (config.out / "published.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(rows[0])])
+        writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Row)])
         writer.writeheader()
         writer.writerows(map(dataclasses.asdict, rows))
     if config.json is not None:

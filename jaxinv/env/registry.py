@@ -61,10 +61,10 @@ def build(name: str, settings: Mapping[str, Any]) -> tuple[Any, Any]:
     of_demand = {key.partition(".")[2]: value for key, value in settings.items() if key.startswith("demand.")}
     if isinstance(numbers.get("demand"), str):
         numbers["demand"] = make_demand(numbers["demand"], **of_demand)
-    elif callable(numbers.get("demand")):  # of an instance, whose arrays are not made before they are needed
-        numbers["demand"] = numbers["demand"]()
     elif of_demand:
         raise ValueError(f"demand.{next(iter(of_demand))} needs demand to be the name of a kind")
+    elif callable(numbers.get("demand")):  # of an instance, whose arrays are not made before they are needed
+        numbers["demand"] = numbers["demand"]()
     env = cls(**structure)
     return env, env.make_params(**numbers)
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from jaxinv.demand import Demand, Normal
 from jaxinv.demand.lead_time import fractile
-from jaxinv.env.serial import Params, Serial, whole_periods
+from jaxinv.env.given import wholes
+from jaxinv.env.serial import Params, Serial
 from jaxinv.policies.closed_forms import demand_table
 
 _STEPS = 200  # of the lattice that stands for a continuous law, per standard deviation of a period
@@ -50,7 +51,7 @@ def newsvendor_levels(demand: Any, lead_times: Sequence[int], holding_cost: Any,
     """Nearly optimal echelon base-stock levels [N]: of every stage the mean of two newsvendor levels, which are a lower
     and an upper bound of the best one (Shang and Song 2003, Management Science 49(5)). Halves of whole units are
     rounded down."""
-    lead_times = _lead_times(lead_times)
+    lead_times = wholes("lead_times", lead_times, 1, "stage from the customers on")
     echelon, step = _echelon(holding_cost, lead_times), _step(demand)
     levels = []
     for stage, added in enumerate(echelon):
@@ -95,7 +96,7 @@ def _moving(env: Serial, params: Params) -> float:
 def _recursion(demand: Any, lead_times: Sequence[int], holding_cost: Any, stockout_cost: float, levels: Any) -> Any:
     """Levels, the best ones unless given, and cost. With h_j the echelon holding costs, C_0(x) = (p + sum h) x^-,
     C_j(y) = E[h_j (y - D_j) + C_{j-1}(min(S_{j-1}, y - D_j))], the cost of echelon j whose position is y."""
-    lead_times = _lead_times(lead_times)
+    lead_times = wholes("lead_times", lead_times, 1, "stage from the customers on")
     echelon, step = _echelon(holding_cost, lead_times), _step(demand)
     if not stockout_cost > 0.0:
         raise ValueError(f"stockout_cost must be > 0, got {stockout_cost}")
@@ -120,10 +121,6 @@ def _recursion(demand: Any, lead_times: Sequence[int], holding_cost: Any, stocko
         if chosen[-1] < low:
             raise ValueError(f"level {step * chosen[-1]:g} of stage {stage} is less than what is always demanded")
     return step * np.array(chosen[1:]), float(cost[chosen[-1] - low])
-
-
-def _lead_times(lead_times: Sequence[int]) -> tuple[int, ...]:
-    return whole_periods("lead_times", [int(x) if x == int(x) else x for x in lead_times])
 
 
 def _echelon(holding_cost: Any, lead_times: Sequence[int]) -> np.ndarray:

@@ -109,17 +109,17 @@ class NetworkReorderPoint(NetworkBaseStock):
         that is more."""
         reorder, passing = _newsvendor(env, params, demand, share, safety)
         t, share = env.topology, np.broadcast_to(env.topology.equal_shares() if share is None else share, env.cells)
-        fixed = np.zeros_like(passing)
+        fixed = np.zeros(passing.shape, np.float32)
         np.add.at(fixed, list(t.stock_of), share * np.asarray(params.fixed_order_cost))
-        quantity, _ = closed_forms.economic_order_quantity(fixed, np.maximum(params.holding_cost, 1e-6), passing)
-        level = reorder + np.maximum(quantity, passing)
+        quantity, _ = closed_forms.economic_order_quantity(fixed, jnp.maximum(params.holding_cost, 1e-6), passing)
+        level = reorder + jnp.maximum(quantity, passing)
         return cls(level=level, reorder=reorder, share=share, **fields)
 
     def shortage(self, position: Array) -> Array:
         return jnp.where(position <= self.per_stock("reorder", position), super().shortage(position), 0.0)
 
 
-def _newsvendor(env: Any, params: Any, demand: Any, share: Any, safety: Any) -> tuple[np.ndarray, np.ndarray]:
+def _newsvendor(env: Any, params: Any, demand: Any, share: Any, safety: Any) -> tuple[Array, Array]:
     """Levels [P, K] as :meth:`NetworkBaseStock.of` says, and the units [P, K] that pass through a stock in a period."""
     t, usage = env.topology, np.asarray(env.usage(params), float)
     share = np.broadcast_to(t.equal_shares() if share is None else share, env.cells)
@@ -138,7 +138,8 @@ def _newsvendor(env: Any, params: Any, demand: Any, share: Any, safety: Any) -> 
     ratio = np.clip(missed / np.maximum(missed + np.asarray(params.holding_cost), 1e-9), 0.05, 0.999)
     passing = usage * output[of_node]
     deviation = usage * np.sqrt(output_variance[of_node] * periods)
-    return passing * periods + (np.asarray(ndtri(ratio)) + safety) * deviation, passing
+    level = passing * periods + (np.asarray(ndtri(ratio)) + safety) * deviation
+    return jnp.asarray(level, jnp.float32), jnp.asarray(passing, jnp.float32)
 
 
 def _moments(process: Any, demand: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -204,7 +204,7 @@ def _(env: Distribution, after, actions, ledger, params):
 @movements.register
 def _(env: MultiWarehouse, after, actions, ledger, params):
     names = tuple(f"warehouse {i}" for i in range(env.num_warehouses))
-    orders = actions.orders * dynamics.share(params.supplier_capacity, actions.orders.sum(1))[:, None]
+    orders = actions.orders * dynamics.fill_fraction(params.supplier_capacity, actions.orders.sum(1))[:, None]
     sold = ledger.sold_locally + ledger.cross_shipped
     lanes = {("supplier", name): orders[:, i] for i, name in enumerate(names)}
     lanes |= {(name, f"customers {i}"): sold[:, i] for i, name in enumerate(names)}

@@ -40,25 +40,27 @@ def comparison_table(result: Mapping[str, Any], *, title: str = "") -> Table:
 
 
 def stress_table(rows: Mapping[str, Any], *, title: str = "") -> Table:
-    """Three lines per policy that met a shock, the least extra cost first: ``before``, ``during`` and ``after`` it with
-    ``cost``, ``fill_rate`` and ``stock``; ``extra_cost`` with its interval; ``recovery_periods``."""
-    caption = "means per period; extra cost in all with its 95 % interval; periods after the shock until recovery"
+    """A line per policy that met shocks and phase (``before``, ``during`` and ``after`` one; ``without`` and ``with``
+    many) with its ``cost``, ``fill_rate`` and ``stock``, the least extra cost first: ``extra_cost`` with its interval;
+    ``recovery_periods``, where there was one shock."""
+    caption = "means per period; extra cost of all periods; interval: 95 %; recovery: periods after the shock"
     table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left")
     table.add_column("policy", no_wrap=True)
     table.add_column("")
-    for name in ("cost", "fill rate", "stock", "extra cost", "recovery"):
-        table.add_column(name, justify="right")
-    phases = "before", "during", "after"
+    for name in ("cost", "fill rate", "stock", "extra cost", "interval", "recovery"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name, row in sorted(rows.items(), key=lambda item: item[1]["extra_cost"]):
         low, high = row["extra_cost_ci95"]
-        recovery = row["recovery_periods"]
+        phases = [key for key, value in row.items() if isinstance(value, Mapping)]
+        recovery = row.get("recovery_periods", "")
         table.add_row(
             name,
             "\n".join(phases),
             "\n".join(f"{row[phase]['cost']:,.1f}" for phase in phases),
             "\n".join(f"{row[phase]['fill_rate']:.1%}" for phase in phases),
             "\n".join(f"{row[phase]['stock']:,.1f}" for phase in phases),
-            f"{row['extra_cost']:+,.1f}\n{low:+,.1f}\n{high:+,.1f}",
+            f"{row['extra_cost']:+,.1f}",
+            f"{low:+,.1f} to {high:+,.1f}",
             "not yet" if recovery is None else str(recovery),
         )
     return table

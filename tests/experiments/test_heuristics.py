@@ -16,8 +16,8 @@ FAST = ("Perishable-v0", "SupplyNetwork-v0")
 
 def untuned(name, env, params, paths):
     """The policy that the search began with, if it began with one."""
-    start = heuristics.starts(env, params, paths).get(name)
-    return start and start[0]
+    found = heuristics.candidates(env, params, lambda: paths)[name]
+    return found.policy if isinstance(found, heuristics.Around) else None
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,12 @@ def test_a_problem_without_heuristics_is_named(key):
     env = Another()
     with pytest.raises(ValueError, match="no heuristics are known here for Another"):
         heuristics.tuned(env, env.default_params(), key, **SIZE)
+
+
+def test_heuristics_by_name(key):
+    env, params = make("Serial-v0")
+    assert list(heuristics.tuned(env, params, key, **SIZE, names=["SerialBaseStock"])) == ["SerialBaseStock"]
+    with pytest.raises(
+        ValueError, match="no heuristic 'BaseStock' is known here for Serial; there are SerialBaseStock"
+    ):
+        heuristics.tuned(env, params, key, **SIZE, names=["BaseStock"])

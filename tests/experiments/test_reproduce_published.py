@@ -12,6 +12,7 @@ from experiments.problem import ProblemConfig, given_instance
 from experiments.published import Problem
 from experiments.reproduce_published import Config, chosen
 from jaxinv.env import instances
+from jaxinv.env.instances import find
 
 
 def run(*arguments):
@@ -64,6 +65,43 @@ def test_a_wrong_value_is_told():
     assert next(Problem(wrong, 1e9, 50).rows()).agrees is False
 
 
+def rows_of(env, name):
+    return list(Problem(find(env, name), 1e9, 50).rows())
+
+
+def test_levels_of_stages_are_not_simulated():
+    rows = rows_of("Serial-v0", "snyder2019/example-6.1")
+    assert [row.quantity.partition("(")[0] for row in rows] == ["optimum", "SerialBaseStock", "SerialBaseStock"]
+    assert [row.error for row in rows] == [None] * 3
+    best, near = rows[1].computed, rows[2].computed
+    assert rows[0].computed == pytest.approx(best, abs=1e-4)
+    assert near == pytest.approx(47.6663, abs=1e-4)
+
+
+def test_one_store_is_a_closed_form():
+    row = next(Problem(find("SingleItem-v0", "alvo2023/one-store-L4-p9"), 1e9, 50).rows())
+    assert (row.quantity, row.error) == ("optimum", None)
+    assert row.computed == pytest.approx(6.2788, abs=1e-4)
+    assert "not cut at 0" in row.note
+
+
+@pytest.mark.parametrize(
+    ("env", "name"),
+    [("SupplyNetwork-v0", "or-gym/InvManagement-v0"), ("MultiSku-v0", "yang2023/sku200-1stores-standard")],
+)
+def test_what_nothing_is_known_of_has_no_rows(env, name):
+    assert rows_of(env, name) == []
+
+
+def test_files_that_cannot_be_written_are_found_first(tmp_path):
+    (tmp_path / "file").touch()
+    for option in ("--out", "--json"):
+        done = run("snyder2019/newsvendor", "--out", tmp_path, option, tmp_path / "file" / "rows.json")
+        assert done.returncode != 0
+        assert done.stderr.startswith("error: ")
+        assert done.stdout == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -75,6 +113,7 @@ def test_a_wrong_value_is_told():
         (["--set", "stockout_cots=3"], "SingleItem has no parameter 'stockout_cots'"),
         (["--env", "DoubleItem-v0", "--set", "lead_time=1"], "no environment 'DoubleItem-v0'"),
         (["--file", "nowhere.yaml"], "cannot read nowhere.yaml"),
+        (["--set", "lead_time=1", "--criterion", "mean"], "--criterion must be one of average"),
     ],
 )
 def test_bad_input_is_named_before_anything_is_computed(arguments, said, tmp_path):

@@ -7,10 +7,12 @@ import sys
 import jax
 import numpy as np
 import pytest
+from rich.console import Console
 
 from experiments import scenarios, stress
 from jaxinv.env.dual_sourcing import DualSourcing
 from jaxinv.env.shocks import Shocked
+from jaxinv.report import stress_table
 
 QUICK = ("--num-paths", 40, "--tuning-paths", 2, "--length", 6, "--before", 5, "--after", 30, "--warmup", 20)
 
@@ -41,6 +43,22 @@ def test_a_quick_run(monkeypatch, tmp_path, capsys):
     for row in result["cost_jump"].values():  # nobody looks at costs, and they are back at once
         assert row["recovery_periods"] == 0
     assert json.loads((tmp_path / "config.json").read_text())["length"] == 6
+
+
+def test_random_outages_of_a_changed_instance(monkeypatch, tmp_path, capsys):
+    """Outages that begin and end by chance, met by the policies named, in an instance that --set changes."""
+    problem = ("--instance", "zipkin2008/poisson-p4-L1", "--set", "stockout_cost=19", "demand.mean=9")
+    chance = ("--severity.begins", 0.2, "--severity.ends", 0.5)
+    run(monkeypatch, *QUICK, *problem, *chance, "--scenarios", "random", "--policies", "BaseStock", "--out", tmp_path)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert set(result["policies"]) == {"BaseStock"}
+    assert result["policies"]["BaseStock"]["level"] > 18  # two periods' mean; published is 12, for a mean of 5
+    row = result["random"]["BaseStock"]
+    assert row["without"]["fill_rate"] > 0.9
+    assert row["with"]["cost"] > row["without"]["cost"]
+    assert row["with"]["fill_rate"] < row["without"]["fill_rate"]
+    assert 0 < row["extra_cost_ci95"][0] < row["extra_cost"]
+    assert "random outages, 0.2 begin and 0.5 end in a period" in capsys.readouterr().out
 
 
 def test_summary_of_known_series():
@@ -84,14 +102,33 @@ def test_scenarios_share_one_structure_and_spare_the_second_supplier(scenario):
     assert shocks.capacity.expedited.tolist() == [1e9, 1e9]
 
 
-def test_unknown_problems_and_scenarios_are_named(monkeypatch, capsys):
+def test_bad_input_is_named_before_anything_is_computed(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("experiments.heuristics.tuned", lambda *given, **more: pytest.fail("tuned first"))
+    (tmp_path / "file").touch()
     for arguments, message in (
         (("--scenarios", "flood"), "no scenario 'flood'; there are outage, "),
+        (("--scenarios",), "scenarios must name some of outage, "),
         (("--length", "0"), "length must be >= 1, got 0"),
+        (("--tuning-paths", "0"), "tuning_paths must be >= 1, got 0"),
+        (("--severity.waits", "2"), "waits must be <= 1"),
+        (("--severity.begins", "2", "--scenarios", "random"), "transition must be"),
+        (("--instance", "zipkin2008/poisson-p4-L1", "--set", "stockout_cots=3"), "no parameter 'stockout_cots'"),
+        (("--out", tmp_path / "file" / "deeper"), "deeper"),
     ):
         with pytest.raises(SystemExit) as stopped:
             run(monkeypatch, *arguments)
-        assert message in f"{stopped.value}{capsys.readouterr().err}"
+        assert message in f"{stopped.value}{capsys.readouterr().err}", arguments
+
+
+def test_the_table_is_whole_in_a_narrow_terminal(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+    phase = {"cost": 12345.6, "fill_rate": 0.987, "stock": 1234.5}
+    row = dict.fromkeys(("before", "during", "after"), phase) | {"recovery_periods": None}
+    row |= {"extra_cost": 123456.7, "extra_cost_ci95": [120000.0, 126912.3]}
+    Console(width=120).print(stress_table({"NetworkReorderPoint": row}))
+    printed = capsys.readouterr().out
+    for text in ("NetworkReorderPoint", "12,345.6", "98.7%", "+123,456.7", "+120,000.0 to +126,912.3", "not yet"):
+        assert text in printed
 
 
 def test_help_does_without_jax():

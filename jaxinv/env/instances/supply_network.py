@@ -12,11 +12,15 @@
   and the time left is observed.
 """
 
-from jaxinv.env.instances.instance import Instance
+from collections.abc import Mapping
+from statistics import NormalDist
+from typing import Any
+
+from jaxinv.env.instances.instance import Figure, Instance
 from jaxinv.env.supply_network_topology import Arc, Topology
 
 _OR_GYM = "Hubbs, Perez, Sarwar, Sahinidis, Grossmann and Wassick 2020, arXiv 2008.06319; or-gym 0.5.0, {}"
-_GYM_INVMGMT = "gym-invmgmt 0.2.1, scenario {!r}"
+_GYM_INVMGMT = "Barati and Hu 2026, arXiv:2605.11355; gym-invmgmt 0.2.1, scenario {!r}"
 _COMMON = {"demand": "poisson", "demand.mean": ((20.0,),), "horizon": 30, "max_steps_in_episode": 30}
 
 # Its last stage has no inventory but a production capacity, and buys raw material at the last price.
@@ -95,7 +99,62 @@ _ALL = {
     "gym-invmgmt/serial-backlog": (_SERIAL, _BACKLOG, _GYM_INVMGMT),
     "gym-invmgmt/serial-lost": (_SERIAL, _LOST, _GYM_INVMGMT),
 }
+
+# Profit of an episode and its standard error over the ten seeds of the source, whose heuristics know the law of demand:
+# with perfect information, of base-stock and of (s, S). Learners' results are left out.
+_PRINTED = {
+    "gym-invmgmt/network-backlog": ((845.7, 13.7), (757.1, 14.3), (737.7, 14.2)),
+    "gym-invmgmt/network-lost": ((842.0, 12.6), (744.0, 12.5), (734.0, 13.1)),
+    "gym-invmgmt/serial-backlog": ((1023.9, 9.3), (832.8, 6.3), (865.1, 11.5)),
+    "gym-invmgmt/serial-lost": ((1023.8, 9.3), (856.9, 4.8), (864.1, 11.6)),
+}
+
+
+def _levels(network: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters of the source's two heuristics. Every node covers market demand for its longest lead time and a
+    period, as if nothing were shared: by a newsvendor whose unit short costs the dearest price it sells at less the
+    cheapest it buys at, at least 0.5 (in shops the stock-out cost), or with a chance of 0.95 and, on top, an economic
+    quantity for a fixed cost of ten holding costs (ten operating costs where there are some). Cheap and near suppliers
+    get more."""
+    t, mean = network["topology"], 20.0
+    shops = {node for node, _ in t.markets}
+    base_stock, reorder, up_to, share = [], [], [], [0.0] * len(t.arcs)
+    for node, holding in zip(t.nodes, network["holding_cost"], strict=True):
+        arcs = [e for e, arc in enumerate(t.arcs) if arc.customer == node]
+        costs = {e: network["unit_cost"][e] for e in arcs}
+        sold_at = [network["unit_cost"][e] for e, arc in enumerate(t.arcs) if arc.supplier == node]
+        short = network["stockout_cost"] if node in shops else max(max(sold_at) - min(costs.values()), 0.5)
+        covered = mean * (1 + max(t.arcs[e].lead_time for e in arcs))
+        normal = NormalDist(covered, covered**0.5)
+        fixed = 10 * network["operating_cost"].get(node, holding)
+        base_stock.append((normal.inv_cdf(short / (short + holding)),))
+        reorder.append((normal.inv_cdf(0.95),))
+        up_to.append((reorder[-1][0] + (2 * mean * fixed / holding) ** 0.5,))
+        score = {e: 1 / (1 + costs[e] + 0.1 * t.arcs[e].lead_time) for e in arcs}
+        for e in arcs:
+            share[e] = score[e] / sum(score.values())
+    shares = tuple((part,) for part in share)
+    return (
+        {"level": tuple(base_stock), "share": shares},
+        {"level": tuple(up_to), "reorder": tuple(reorder), "share": shares},
+    )
+
+
+def _figures(name: str, network: Mapping[str, Any]) -> tuple[Figure, ...]:
+    if name not in _PRINTED:
+        return ()
+    policies = zip(("NetworkBaseStock", "NetworkReorderPoint"), _levels(network), strict=True)
+    quantities = (("lower bound", {}), *policies)
+    return tuple(
+        Figure(quantity, -profit, 1, 1, parameters, error=error)
+        for (quantity, parameters), (profit, error) in zip(quantities, _PRINTED[name], strict=True)
+    )
+
+
 INSTANCES = tuple(
-    Instance("SupplyNetwork-v0", name, {**network, **more}, source.format(name.split("/")[1]), criterion="finite")
+    Instance(
+        "SupplyNetwork-v0", name, {**network, **more}, source.format(name.split("/")[1]), _figures(name, network),
+        criterion="finite",
+    )
     for name, (network, more, source) in _ALL.items()
-)
+)  # fmt: skip
