@@ -1,7 +1,7 @@
 """How demand answers to price: what makes of a process at the reference price the law at another one.
 
 A response is a pytree of numbers per SKU, [K] or [], the same in all regions. It scales the law of the coming period by
-``factor``, which is 1 at the reference price, and by ``reach``, the part of the customers who come at all.
+``factor``, which is 1 at the reference price, and by ``turnout``, the part of the customers who come at all.
 """
 
 from typing import Any
@@ -24,10 +24,10 @@ class PriceResponse(struct.Typed):
         """Mean demand [K] at ``price`` [K] over that at the ``reference`` price [K]."""
         raise NotImplementedError
 
-    def law(self, base: Any, price: Array, reference: Array, reach: Array) -> Distribution:
+    def law(self, base: Any, price: Array, reference: Array, turnout: Array) -> Distribution:
         """The law [R, K] at ``price`` [K] where ``base``, a ``Distribution``, is that at the ``reference`` price [K];
-        ``reach`` [R, 1]."""
-        return base.scaled(reach * self.factor(price, reference)[None])
+        ``turnout`` [R, 1]."""
+        return base.scaled(turnout * self.factor(price, reference)[None])
 
 
 @struct.dataclass
@@ -86,12 +86,12 @@ class PriceTable(PriceResponse):
         mean = jnp.sum(self.probabilities * self.values[None], 1)
         return jnp.interp(price, self.prices, mean) / jnp.interp(reference, self.prices, mean)
 
-    def law(self, base: Any, price: Array, reference: Array, reach: Array) -> Empirical:
-        reach = jnp.broadcast_to(reach, base.shape)[..., None]
+    def law(self, base: Any, price: Array, reference: Array, turnout: Array) -> Empirical:
+        turnout = jnp.broadcast_to(turnout, base.shape)[..., None]
         interpolate = jnp.vectorize(lambda column: jnp.interp(price, self.prices, column), signature="(p)->(k)")
         at_price = jnp.moveaxis(interpolate(self.probabilities.T), 0, -1)  # [K, n]
         nothing = (self.values == 0).astype(jnp.float32)
-        return Empirical(self.values, reach * at_price[None] + (1.0 - reach) * nothing[None, None])
+        return Empirical(self.values, turnout * at_price[None] + (1.0 - turnout) * nothing[None, None])
 
 
 @struct.dataclass

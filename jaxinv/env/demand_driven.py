@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+import jax
 from jax import Array
 
 from jaxinv import struct
@@ -37,3 +38,12 @@ class DemandDriven(core.Environment):
     def exogenous(self, u: Array, state: Any, params: Any) -> Any:
         demand, following = params.demand.draw(u, state.exo.demand)
         return Exogenous(demand=demand, next=ExoState(demand=following))
+
+    # -- what observations tell of the calendar -------------------------------------------------------------------
+    def expected_demand(self, state: Any, params: Any, periods: int) -> list[Array]:
+        """Demand expected in each of the coming ``periods``, in the shape of ``params.demand``."""
+        return [params.demand.mean(state.exo.demand, ahead) for ahead in range(periods)]
+
+    def weekday(self, state: Any) -> Array:
+        """One-hot day of the coming period, Monday first, [7]."""
+        return jax.nn.one_hot(state.exo.demand.day % 7, 7)

@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -394,11 +393,9 @@ class Distribution(DemandDriven):
             jnp.log(scale),
         ]
         if self.calendar:
-            for ahead in range(longest + 1):
-                mean = params.demand.mean(state.exo.demand, ahead)
-                features.append(_by_location(jnp.sum(mean), mean) / scale)
-            weekday = jax.nn.one_hot(state.exo.demand.day % 7, 7)
-            features += [jnp.broadcast_to(is_today, self.cells) for is_today in weekday]
+            expected = self.expected_demand(state, params, longest + 1)
+            features += [_by_location(jnp.sum(demand), demand) / scale for demand in expected]
+            features += [jnp.broadcast_to(is_today, self.cells) for is_today in self.weekday(state)]
         return jnp.stack(features, -1)
 
 

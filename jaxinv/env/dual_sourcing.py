@@ -211,9 +211,8 @@ class DualSourcing(DemandDriven):
         quantities = (state.inventory, *state.regular, *state.expedited)
         features = [quantity / params.demand_scale for quantity in quantities]
         if self.calendar:
-            ahead = range(self.regular_lead_time + 1)
-            features += [params.demand.mean(state.exo.demand, a) / params.demand_scale for a in ahead]
-            features += list(jax.nn.one_hot(state.exo.demand.day % 7, 7))
+            expected = self.expected_demand(state, params, self.regular_lead_time + 1)
+            features += [*(demand / params.demand_scale for demand in expected), *self.weekday(state)]
         return jnp.stack(features)
 
     # -- exact solution -------------------------------------------------------------------------------------------

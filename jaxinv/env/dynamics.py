@@ -42,6 +42,15 @@ def accept(on_hand: Array, arriving: Array, volume: Array, capacity: Array) -> A
     return arriving * fill_fraction(jnp.maximum(space, 0.0), arriving @ volume)[:, None]
 
 
+def divide_unmet(unmet: Array, backlog: Array, served: Array, backlog_share: Array) -> tuple[Array, Array, Array]:
+    """What goes on waiting, begins to wait and is lost of the ``unmet`` units that are left of a ``backlog`` and of new
+    demand when ``served`` went to them, to the backlog first. Of the new ``backlog_share`` waits. All of one shape."""
+    still_waiting = jnp.minimum(unmet, jnp.maximum(backlog - served, 0.0))
+    newly_unmet = unmet - still_waiting
+    backlogged = backlog_share * newly_unmet
+    return still_waiting, backlogged, newly_unmet - backlogged
+
+
 def demand_within(forecast: Array, periods: Array) -> Array:
     """Demand [W, K] expected within the next ``periods`` [W, K], which may be fractional: the sum of ``forecast``
     [n, W, K], continued at its mean where it ends."""

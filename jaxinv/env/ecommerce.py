@@ -13,6 +13,7 @@ from jaxinv import struct
 from jaxinv.env import core, dynamics, spaces
 from jaxinv.env.demand_driven import DemandDriven, ExoState
 from jaxinv.env.dynamics import UNLIMITED
+from jaxinv.env.ecommerce_ledger import Ledger
 from jaxinv.env.ecommerce_params import Params, make_params
 from jaxinv.env.ecommerce_shipping import ship
 from jaxinv.env.given import structure
@@ -44,51 +45,6 @@ class Action:
 class Observation:
     centres: Array  # [F, K, C]
     regions: Array  # [R, K, D]
-
-
-@struct.dataclass(kw_only=True)
-class Ledger(core.Ledger):
-    """Money [F + R, K] by node, the F centres first and then the R regions: what is decided or kept in a centre is
-    charged to it, what concerns customers to their region. The fixed cost of a delivery is shared equally by the SKUs
-    on it. What a centre earned in a region is its part of the units shipped there, :meth:`revenue_by_lane`."""
-
-    GAINS: ClassVar = ("revenue",)
-    COSTS: ClassVar = (
-        "purchase", "fixed_order", "holding", "shipping", "splitting", "lateness", "lost_sales", "refund",
-        "return_handling",
-    )  # fmt: skip
-    UNITS: ClassVar = (
-        "demanded", "shipped", "split", "lost", "backlogged", "waiting", "ordered", "received", "returned",
-        "written_off", "on_hand",
-    )  # fmt: skip
-
-    revenue: Array  # regions
-    purchase: Array  # centres
-    fixed_order: Array  # centres
-    holding: Array  # centres
-    shipping: Array  # centres
-    splitting: Array  # regions
-    lateness: Array  # regions
-    lost_sales: Array  # regions
-    refund: Array  # regions
-    return_handling: Array  # centres
-    demanded: Array  # [R, K]
-    shipped: Array  # [F, R, K]
-    split: Array  # [R, K] shipped from another than the region's main centre
-    lost: Array  # [R, K] cancelled
-    backlogged: Array  # [R, K] that began to wait in this period
-    waiting: Array  # [R, K] at the end of the period, which lateness is charged on
-    ordered: Array  # [F, K]
-    received: Array  # [F, K] from the supplier
-    returned: Array  # [F, K] from customers, put into stock
-    written_off: Array  # [F, K] none
-    on_hand: Array  # [F, K] at the end of the period, which holding is charged on
-
-    def revenue_by_lane(self) -> Array:
-        """Revenue [F, R, K] by centre and region."""
-        regions = self.shipped.shape[-2]
-        sold = jnp.sum(self.shipped, -3)
-        return self.shipped * (self.revenue[..., -regions:, :] / jnp.where(sold > 0, sold, 1.0))[..., None, :, :]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,8 +178,6 @@ class Ecommerce(DemandDriven):
         lead_time = jnp.broadcast_to(params.lead_time[:, None], self.cells)
         pipeline = dynamics.extend(state.pipeline, self.max_lead_time)
         pipeline, immediate = dynamics.schedule(pipeline, action.orders, lead_time)
-        lines = (action.orders > 0).astype(jnp.float32)
-        deliveries = lines / jnp.maximum(jnp.sum(lines, 1, keepdims=True), 1.0)
 
         # 4. demand
         demanded = self.demand(exo.u, state, price, params)
@@ -232,32 +186,30 @@ class Ecommerce(DemandDriven):
         available, orders = state.on_hand + immediate, state.backlog + demanded
         flows = ship(available, orders, action.allocation, params.shipping_cost, self.reroute)
         sent, shipped = jnp.sum(flows, 1), jnp.sum(flows, 0)
-        still_waiting = jnp.maximum(state.backlog - shipped, 0.0)
-        owed = state.owed * dynamics.fill_fraction(still_waiting, state.backlog)
-        revenue = state.owed - owed + price[None] * (shipped - (state.backlog - still_waiting))
-        main = jax.nn.one_hot(jnp.argmax(jnp.sum(flows, 2), 0), self.num_centres, axis=0)
-        split = jnp.sum(flows * (1.0 - main[:, :, None]), 0)
+        stock = jnp.maximum(available - sent, 0.0)  # rounding must not leave less than nothing
 
         # 6. the rest waits or is cancelled
-        unmet = jnp.maximum(demanded - (shipped - (state.backlog - still_waiting)), 0.0)
-        backlogged = params.backlog_share * unmet
-        lost = unmet - backlogged
-        backlog, owed = still_waiting + backlogged, owed + price[None] * backlogged
+        unmet = jnp.maximum(orders - shipped, 0.0)
+        waiting, backlogged, lost = dynamics.divide_unmet(unmet, state.backlog, shipped, params.backlog_share)
+        served_new = shipped - (state.backlog - waiting)
+        owed = state.owed * dynamics.fill_fraction(waiting, state.backlog)
+        revenue = state.owed - owed + price[None] * served_new
+        backlog, owed = waiting + backlogged, owed + price[None] * backlogged
 
         # 7. satisfaction
-        weight = jnp.exp(-params.impatience[None] * params.delivery_time)
-        served, ordered = jnp.sum(flows * weight[:, :, None], (0, 2)), jnp.sum(orders, 1)
-        service = jnp.where(ordered > 0, dynamics.fill_fraction(served, ordered), state.satisfaction)
+        service = self._service(flows, orders, state, params)
         satisfaction = state.satisfaction + params.satisfaction_rate * (service - state.satisfaction)
 
         # 8. costs are charged on the stock of this moment; then, 1., what is due at the next period's start arrives
-        stock = available - sent
         returning = dynamics.extend(state.returning, self.max_return_delay)
         delay = jnp.broadcast_to(params.return_delay[None], self.cells)
         returning, _ = dynamics.schedule(returning, params.return_share[None] * sent, delay)
         due, pipeline = dynamics.advance(pipeline)
         returned, returning = dynamics.advance(returning)
 
+        lines = (action.orders > 0).astype(jnp.float32)
+        deliveries = lines / jnp.maximum(jnp.sum(lines, 1, keepdims=True), 1.0)
+        split = self._split(flows)
         ledger = Ledger(
             revenue=self._by_node(regions=revenue),
             purchase=self._by_node(centres=params.unit_cost * action.orders),
@@ -296,12 +248,23 @@ class Ecommerce(DemandDriven):
     def demand(self, u: Array, state: State, price: Array, params: Params) -> Array:
         """Orders [R, K] of the coming period at ``price`` [K] for uniforms [R, K]."""
         law = params.demand.law(state.exo.demand)
-        reach = self.reach(state, params)[:, None]
-        return params.response.law(law, price, params.reference_price, reach).quantile(u)
+        turnout = self.turnout(state, params)[:, None]
+        return params.response.law(law, price, params.reference_price, turnout).quantile(u)
 
-    def reach(self, state: State, params: Params) -> Array:
+    def turnout(self, state: State, params: Params) -> Array:
         """Part [R] of the customers who come, by their satisfaction."""
         return 1.0 - params.satisfaction_effect * (1.0 - state.satisfaction)
+
+    def _split(self, flows: Array) -> Array:
+        """Units [R, K] that do not come from the region's main centre."""
+        main = jax.nn.one_hot(jnp.argmax(jnp.sum(flows, 2), 0), self.num_centres, axis=0)
+        return jnp.sum(flows * (1.0 - main[:, :, None]), 0)
+
+    def _service(self, flows: Array, orders: Array, state: State, params: Params) -> Array:
+        """Of the period [R]: the part of the ``orders`` [R, K] that is shipped, weighted by delivery time."""
+        weight = jnp.exp(-params.impatience[None] * params.delivery_time)
+        served, ordered = jnp.sum(flows * weight[:, :, None], (0, 2)), jnp.sum(orders, 1)
+        return jnp.where(ordered > 0, dynamics.fill_fraction(served, ordered), state.satisfaction)
 
     def _by_node(self, centres: Array | None = None, regions: Array | None = None) -> Array:
         """Money [F + R, K] of the centres or of the regions."""
@@ -315,7 +278,7 @@ class Ecommerce(DemandDriven):
         [L + 1, R, K]."""
         ahead = jnp.arange(self.max_lead_time + 1)
         calendar = jax.vmap(lambda a: params.demand.mean(state.exo.demand, a))(ahead)
-        return calendar * self.reach(state, params)[None, :, None]
+        return calendar * self.turnout(state, params)[None, :, None]
 
     def nearest(self, params: Params) -> Array:
         """1 for the centre that ships to a region at the least cost, else 0; [F, R]."""
@@ -401,6 +364,6 @@ class Ecommerce(DemandDriven):
             per_region(jnp.min(params.shipping_cost, 0)) / unit,
             params.late_cost / unit,
             params.lost_cost / unit,
-            *jnp.broadcast_to(jax.nn.one_hot(state.exo.demand.day % 7, 7)[:, None, None], (7, *self._of_regions)),
+            *jnp.broadcast_to(self.weekday(state)[:, None, None], (7, *self._of_regions)),
         ]
         return Observation(centres=jnp.stack(centres, -1), regions=jnp.stack(regions, -1))

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -196,9 +195,8 @@ class JointReplenishment(DemandDriven):
     def observe(self, state: State, params: Params) -> Array:
         features = [quantity / params.demand_scale for quantity in (state.inventory, *state.pipeline)]
         if self.calendar:
-            ahead = range(self.lead_time + 1)
-            features += [params.demand.mean(state.exo.demand, a) / params.demand_scale for a in ahead]
-            features.append(jax.nn.one_hot(state.exo.demand.day % 7, 7))
+            expected = self.expected_demand(state, params, self.lead_time + 1)
+            features += [*(demand / params.demand_scale for demand in expected), self.weekday(state)]
         return jnp.concatenate(features)
 
     # -- exact solution -------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -210,11 +209,8 @@ class MultiSku(DemandDriven):
         wanted = state.backlog + demand
         sold = jnp.minimum(state.on_hand, wanted)
         stock = state.on_hand - sold
-        still_waiting = jnp.maximum(state.backlog - sold, 0.0)
-        newly_unmet = wanted - sold - still_waiting
-        backlogged = params.backlog_share * newly_unmet
-        lost = newly_unmet - backlogged
-        backlog = still_waiting + backlogged
+        waiting, backlogged, lost = dynamics.divide_unmet(wanted - sold, state.backlog, sold, params.backlog_share)
+        backlog = waiting + backlogged
 
         sent = jnp.concatenate([sold[1:], action[-1:]])  # to each warehouse, by the one above it or the supplier
         pipeline = dynamics.extend(state.pipeline, self.max_lead_time)
@@ -298,8 +294,8 @@ class MultiSku(DemandDriven):
             jnp.log(scale),
         ]
         if self.calendar:
-            ahead = range(self.max_lead_time + 1)
-            features += [params.demand.mean(state.exo.demand, a)[None] / scale for a in ahead]
-            features += [is_today[None, None] for is_today in jax.nn.one_hot(state.exo.demand.day % 7, 7)]
+            expected = self.expected_demand(state, params, self.max_lead_time + 1)
+            features += [demand[None] / scale for demand in expected]
+            features += [is_today[None, None] for is_today in self.weekday(state)]
         # Stacked first and turned then: stacking along the last axis takes twice as long on CPU.
         return jnp.moveaxis(jnp.stack([jnp.broadcast_to(feature, self.cells) for feature in features]), 0, -1)

@@ -220,61 +220,36 @@ class MultiWarehouse(DemandDriven):
         )
 
     def transition(self, state: State, action: Action, exo: Exogenous, params: Params) -> tuple[State, core.Outcome]:
-        zero = jnp.zeros(self.cells, jnp.float32)
-
         # 3. supplier capacity
         ordered = action.orders * dynamics.fill_fraction(params.supplier_capacity, jnp.sum(action.orders, 0))[None]
         lead_time = jnp.broadcast_to(exo.lead_time[:, None], self.cells)
         pipeline = dynamics.extend(state.orders, self.max_lead_time)
         pipeline, arriving = dynamics.schedule(pipeline, ordered, lead_time)
-        lines = (ordered > 0).astype(jnp.float32)
-        num_lines = jnp.sum(lines, 1, keepdims=True)
-        fixed = lines * (params.fixed_order_cost[:, None] / jnp.maximum(num_lines, 1.0) + params.line_order_cost)
 
         # 4. transfers leave; what has lead time 0 arrives
-        on_hand, transferred, transfer_cost = state.on_hand, zero, zero
-        if self.transfers:
-            wanted = jnp.where(self._lanes(params.transfer_cost)[:, :, None], action.flows, 0.0)
-            flows = wanted * dynamics.fill_fraction(on_hand, jnp.sum(wanted, 1))[:, None]
-            transferred = jnp.sum(flows, 1)
-            transfer_cost = jnp.sum(flows * params.transfer_cost[:, :, None], 1)
-            on_hand = on_hand - transferred
-            lead_time = jnp.broadcast_to(params.transfer_lead_time[:, :, None], flows.shape)
-            under_way = jnp.zeros((self.max_lead_time, *flows.shape), jnp.float32)
-            under_way, immediate = dynamics.schedule(under_way, flows, lead_time)
-            transfers = dynamics.extend(state.transfers, self.max_lead_time) + jnp.sum(under_way, 1)
-            arriving = arriving + jnp.sum(immediate, 0)
-        else:
-            transfers = jnp.zeros((0, *self.cells), jnp.float32)
+        transferred, transfer_cost, transfers, immediate = self._transfer(state, action, params)
+        on_hand, arriving = state.on_hand - transferred, arriving + immediate
         received = dynamics.accept(on_hand, arriving, params.volume, params.storage_capacity)
         written_off = arriving - received
         on_hand = on_hand + received
 
-        # 5.-7. demand, local sale, cross-shipping
+        # 5. and 6. demand, local sale
         wanted = state.backlog + exo.demand
         sold = jnp.minimum(on_hand, wanted)
         on_hand = on_hand - sold
-        unmet = wanted - sold
-        cross_shipped, cross_cost = zero, zero
-        if self.cross_shipping:
-            cost = params.cross_shipping_cost
-            saves = params.stockout_cost + (1.0 - params.backlog_share) * params.price
-            pays = self._lanes(cost)[:, :, None] & (cost[:, :, None] < saves[None])
-            flows = dynamics.ship_cheapest_first(on_hand, unmet, cost, pays)
-            cross_shipped = jnp.sum(flows, 0)
-            cross_cost = jnp.sum(flows * cost[:, :, None], 0)
-            on_hand = on_hand - jnp.sum(flows, 1)
-            unmet = unmet - cross_shipped
+
+        # 7. cross-shipping
+        sent, cross_shipped, cross_cost = self._cross_ship(on_hand, wanted - sold, params)
+        on_hand = on_hand - sent
+        units_sold = sold + cross_shipped
 
         # 8. the rest waits or is lost
-        still_waiting = jnp.minimum(unmet, jnp.maximum(state.backlog - sold - cross_shipped, 0.0))
-        newly_unmet = unmet - still_waiting
-        backlogged = params.backlog_share * newly_unmet
-        lost = newly_unmet - backlogged
-        backlog = still_waiting + backlogged
+        waiting, backlogged, lost = dynamics.divide_unmet(
+            wanted - sold - cross_shipped, state.backlog, units_sold, params.backlog_share
+        )
+        backlog = waiting + backlogged
 
         # 9. costs are charged on the stock of this moment; then, 1., what is due at the next period's start arrives
-        units_sold = sold + cross_shipped
         stock = on_hand
         due_orders, orders = dynamics.advance(pipeline)
         due_transfers, transfers = dynamics.advance(transfers)
@@ -288,7 +263,7 @@ class MultiWarehouse(DemandDriven):
         ledger = Ledger(
             revenue=params.price * units_sold,
             purchase=params.unit_cost * ordered - value_lost,
-            fixed_order=fixed,
+            fixed_order=self._fixed_cost(ordered, params),
             holding=params.holding_cost * stock,
             stockout=params.stockout_cost * (lost + backlog),
             transfer=transfer_cost,
@@ -309,6 +284,37 @@ class MultiWarehouse(DemandDriven):
             time=state.time + 1, exo=exo.next, on_hand=on_hand, orders=orders, transfers=transfers, backlog=backlog
         )
         return following, core.Outcome(reward=ledger.reward(), terminated=jnp.bool_(False), ledger=ledger)
+
+    def _fixed_cost(self, ordered: Array, params: Params) -> Array:
+        """Of deliveries, in equal parts of their SKUs, and of SKUs, [W, K]."""
+        lines = (ordered > 0).astype(jnp.float32)
+        num_lines = jnp.sum(lines, 1, keepdims=True)
+        return lines * (params.fixed_order_cost[:, None] / jnp.maximum(num_lines, 1.0) + params.line_order_cost)
+
+    def _transfer(self, state: State, action: Action, params: Params) -> tuple[Array, Array, Array, Array]:
+        """Units sent by each cell [W, K], what that costs it [W, K], the pipeline [L, W, K] of transfers ([0, W, K]
+        without them), and what arrives at once [W, K]."""
+        if not self.transfers:
+            nothing = jnp.zeros(self.cells, jnp.float32)
+            return nothing, nothing, state.transfers, nothing
+        wanted = jnp.where(self._lanes(params.transfer_cost)[:, :, None], action.flows, 0.0)
+        flows = wanted * dynamics.fill_fraction(state.on_hand, jnp.sum(wanted, 1))[:, None]
+        lead_time = jnp.broadcast_to(params.transfer_lead_time[:, :, None], flows.shape)
+        under_way = jnp.zeros((self.max_lead_time, *flows.shape), jnp.float32)
+        under_way, immediate = dynamics.schedule(under_way, flows, lead_time)
+        pipeline = dynamics.extend(state.transfers, self.max_lead_time) + jnp.sum(under_way, 1)
+        return jnp.sum(flows, 1), jnp.sum(flows * params.transfer_cost[:, :, None], 1), pipeline, jnp.sum(immediate, 0)
+
+    def _cross_ship(self, on_hand: Array, unmet: Array, params: Params) -> tuple[Array, Array, Array]:
+        """Units sent by each cell, units that its customers get, and what these cost; all [W, K]."""
+        if not self.cross_shipping:
+            nothing = jnp.zeros(self.cells, jnp.float32)
+            return nothing, nothing, nothing
+        cost = params.cross_shipping_cost
+        saves = params.stockout_cost + (1.0 - params.backlog_share) * params.price
+        pays = self._lanes(cost)[:, :, None] & (cost[:, :, None] < saves[None])
+        flows = dynamics.ship_cheapest_first(on_hand, unmet, cost, pays)
+        return jnp.sum(flows, 1), jnp.sum(flows, 0), jnp.sum(flows * cost[:, :, None], 0)
 
     def _lanes(self, cost: Array) -> Array:
         """bool [W, W]: lanes between different warehouses that exist."""
@@ -333,24 +339,6 @@ class MultiWarehouse(DemandDriven):
     def placed_orders(self, action: Action) -> tuple[Array, Callable[[Array], Action]]:
         """All but the transfers: orders [W, K]."""
         return action.orders, lambda orders: dataclasses.replace(action, orders=orders)
-
-    def rebalancing_wish(self, need: Array, keep: Array, state: State, params: Params) -> Array:
-        """Net transfer wishes [W, K], whole units, by a rule: cells that run short soon are helped by cells that hold
-        much. ``need`` and ``keep`` [W, K] are in periods.
-
-        A cell is in need of what its forecast for the next ``need`` periods exceeds its stock by: on hand, less
-        waiting customers, plus what arrives in time for them. A cell without need gives what it has on hand beyond
-        the forecast of ``keep`` periods.
-        """
-        forecast = self.forecast(state, params)
-        available = state.on_hand - state.backlog
-        arriving = jnp.zeros(self.cells, jnp.float32)
-        # Entry i of a pipeline arrives in time for the demand of the period that begins i + 1 periods from now.
-        for i in range(self.pipeline_length):
-            arriving += jnp.clip(need - (i + 1.0), 0.0, 1.0) * (state.orders[i] + state.transfers[i])
-        short = jnp.round(jnp.maximum(dynamics.demand_within(forecast, need) - available - arriving, 0.0))
-        spare = jnp.floor(jnp.maximum(available - dynamics.demand_within(forecast, keep), 0.0))
-        return jnp.where(short > 0, short, -spare)
 
     def transfer_flows(self, wish: Array, state: State, params: Params) -> Array:
         """Flows [W, W, K] that move net wishes [W, K] (positive: to receive, negative: to give, at most what is on
@@ -383,7 +371,6 @@ class MultiWarehouse(DemandDriven):
         scale = params.demand_scale
         forecast = self.forecast(state, params)
         announced = jax.vmap(lambda a: params.demand.promotion(state.exo.demand, a))(jnp.arange(len(forecast)))
-        weekday = jax.nn.one_hot(state.exo.demand.day % 7, 7)
         cover = self.inventory_position(state) / jnp.maximum(jnp.mean(forecast, 0), 0.01 * scale)
         penalty = params.stockout_cost + (1.0 - params.backlog_share) * (params.price - params.unit_cost)
         period_holding = jnp.maximum(params.holding_cost * scale, 1e-6)
@@ -401,7 +388,7 @@ class MultiWarehouse(DemandDriven):
             state.exo.mean / scale,
             jnp.sqrt(state.exo.variance) / scale,
             *(forecast / scale[None]),
-            *jnp.broadcast_to(weekday[:, None, None], (7, *self.cells)),
+            *jnp.broadcast_to(self.weekday(state)[:, None, None], (7, *self.cells)),
             *announced,
             per_warehouse(self.lead_time_mean(params) / (self.max_lead_time + 1)),
             per_warehouse(state.on_hand @ params.volume / jnp.maximum(params.storage_capacity, 1e-6)),

@@ -269,9 +269,8 @@ class Perishable(DemandDriven):
     def observe(self, state: State, params: Params) -> Array:
         features = [units / params.demand_scale for units in (*state.stock, *state.pipeline)]
         if self.calendar:
-            for ahead in range(self.lead_time + 1):
-                features.append(jnp.sum(params.demand.mean(state.exo.demand, ahead)) / params.demand_scale)
-            features += list(jax.nn.one_hot(state.exo.demand.day % 7, 7))
+            expected = self.expected_demand(state, params, self.lead_time + 1)
+            features += [*(jnp.sum(demand) / params.demand_scale for demand in expected), *self.weekday(state)]
         return jnp.stack(features)
 
     # -- exact solution -------------------------------------------------------------------------------------------

@@ -4,9 +4,7 @@ import dataclasses
 import math
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from jaxinv import struct
@@ -245,9 +243,8 @@ class SingleItem(DemandDriven):
     def observe(self, state: State, params: Params) -> Array:
         features = [quantity / params.demand_scale for quantity in (state.inventory, *state.pipeline)]
         if self.calendar:
-            ahead = range(self.lead_time + 1)
-            features += [params.demand.mean(state.exo.demand, a) / params.demand_scale for a in ahead]
-            features += list(jax.nn.one_hot(state.exo.demand.day % 7, 7))
+            expected = self.expected_demand(state, params, self.lead_time + 1)
+            features += [*(demand / params.demand_scale for demand in expected), *self.weekday(state)]
         if self.horizon is not None:
             features.append(1.0 - state.time / self.horizon)
         return jnp.stack(features)

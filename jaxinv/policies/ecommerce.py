@@ -164,10 +164,10 @@ def _simulated(env: Any, params: Any, prices: np.ndarray, samples: int) -> np.nd
     @jax.jit
     def simulate(params, prices):
         _, states = params.demand.sample(path_key, samples)
-        reach = jnp.ones((env.num_regions, 1))
+        turnout = jnp.ones((env.num_regions, 1))
 
         def period(price, u, state):
-            return params.response.law(params.demand.law(state), price, params.reference_price, reach).quantile(u)
+            return params.response.law(params.demand.law(state), price, params.reference_price, turnout).quantile(u)
 
         return jax.lax.map(lambda price: jax.vmap(period, (None, 0, 0))(price, u, states), prices)
 

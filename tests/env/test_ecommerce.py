@@ -245,8 +245,17 @@ def test_units_and_orders_are_conserved(seed):
     assert (sent <= states.on_hand[:-1] + at_once + 1e-3).all()
     assert (shipped <= states.backlog[:-1] + ledger.demanded + 1e-3).all()
     assert (states.backlog >= 0).all()
-    assert (states.on_hand >= -1e-3).all()
+    assert (states.on_hand >= 0).all()
     assert ((states.satisfaction >= 0) & (states.satisfaction <= 1)).all()
+
+
+def test_there_is_no_less_than_nothing_in_stock():
+    """However many units float32 has to round."""
+    params, actions, u, *_ = example(1)
+    large = params.replace(initial_stock=1e6 * params.initial_stock, demand=params.demand.scaled(jnp.float32(1e6)))
+    states, outcomes = played(large, actions.replace(orders=1e6 * actions.orders), u)
+    assert float(states.on_hand.min()) == 0.0
+    assert float(outcomes.ledger.on_hand.min()) == 0.0
 
 
 @pytest.mark.parametrize("seed", range(3))
