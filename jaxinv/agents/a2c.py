@@ -20,9 +20,8 @@ class A2C(OnPolicy):
     :class:`~jaxinv.agents.on_policy.OnPolicy` for what is common.
     """
 
-    num_steps: int = struct.static(8)  # periods per environment in one iteration
-    num_updates: int = struct.static(2000)
-    learning_rate: Array = struct.leaf(2e-3, low=0.0)
+    num_updates: int = struct.static(1000)
+    learning_rate: Array = struct.leaf(5e-3, low=0.0)
 
     def _learn(self, state: OnPolicyState, batch: Batch, key: Array) -> tuple[OnPolicyState, dict[str, Array]]:
         return self._step(state, state.params, batch)
@@ -66,7 +65,7 @@ class A3C(A2C):
     says. Without staleness it is :class:`A2C`.
     """
 
-    num_updates: int = struct.static(8000)  # turns of a worker
+    num_updates: int = struct.static(4000)  # turns of a worker
     staleness: int = struct.static(3)
 
     def __post_init__(self):

@@ -7,6 +7,7 @@ evaluated in it on the very paths on which heuristics act in the bare environmen
 """
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -174,11 +175,18 @@ class EnumeratedActions(ActionWrapper):
         return self.model.action_mask(state, params)
 
 
+@dataclasses.dataclass(frozen=True)
 class OrderUpTo(ActionWrapper):
-    """Order-up-to levels [W, K] in units: orders what the inventory position is short of them; no transfers."""
+    """Order-up-to levels [*cells] in units: orders what the inventory position is short of them; no transfers.
+
+    ``max_level`` bounds them: a number, or nested tuples in the shape of the cells. Without bounds a learner begins
+    with levels of about 0, within bounds in their middle.
+    """
+
+    max_level: Any = math.inf  # units
 
     def action_space(self, params: Any) -> spaces.Box:
-        return spaces.Box(np.float32(0), np.float32(np.inf), self.env.cells)
+        return spaces.Box(np.float32(0), np.asarray(self.max_level, np.float32), self.env.cells)
 
     def decode(self, action: Array, state: Any, params: Any) -> Any:
         return self.env.order_action(jnp.maximum(action - self.env.inventory_position(state), 0.0))

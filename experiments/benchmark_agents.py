@@ -1,0 +1,137 @@
+"""The gap table: learners on problems whose optimum is known, each with one set of hyper-parameters for everything.
+
+The gap is the cost of a seed's final policy over the optimum, or over the best bound there is where the optimum is not
+known, less 1. Costs are exact on the policy's Markov chain where the state space allows, else simulated on common
+paths.
+    python -m experiments.benchmark_agents --family lost_sales --agents ppo a2c
+    python -m experiments.benchmark_agents --set demand=poisson demand.mean=5 lead_time=3 stockout_cost=9
+"""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from experiments.problem import ProblemConfig, given_instance
+
+FAMILIES = {
+    "lost_sales": ("zipkin2008/",),
+    "long_lead_times": ("temizoz2025/poisson",),
+    "fixed_cost": ("bijvank2015/",),
+    "dual_sourcing": ("gijsbrechts2022/",),
+    "perishables": ("demoor2022/", "temizoz2025/m"),
+    "one_store": ("alvo2023/one-store",),
+    "serial": ("alvo2023/serial",),
+    "centre": ("alvo2023/centre",),
+    "joint_replenishment": ("vanvuchelen2020/",),
+    "partial_backlog": tuple(f"kaynov2024/instance{number}" for number in (11, 12, 13, 14)),
+    "supply_network": ("gym-invmgmt/",),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    problem: Annotated[ProblemConfig, tyro.conf.arg(name="")] = ProblemConfig()
+    family: tuple[Literal[tuple(FAMILIES)], ...] = ()  # type: ignore[valid-type]
+    """families of instances; all of them if neither these nor instances are given"""
+    instances: tuple[str, ...] = ()
+    """instances by name, or by what their names begin with"""
+    agents: tuple[str, ...] = ()
+    """learners; all of them if none are given"""
+    num_seeds: int = 5
+    budget: float = 1.0
+    """part of the usual number of training iterations"""
+    num_paths: int = 400
+    """simulated paths, where a cost is not computed exactly"""
+    json: Path | None = None
+    """write the rows to this file: instance, agent, cost, gap, gap_ci95, seeds, train_steps, wall_seconds and more"""
+
+    def __post_init__(self):
+        for name, low in (("num_seeds", 1), ("num_paths", 2)):
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
+        if not self.budget > 0:
+            raise ValueError(f"budget must be positive, got {self.budget}")
+
+
+def chosen(config: Config) -> list[Any]:
+    """The instances to run; raises ``ValueError`` where there are none."""
+    from jaxinv.env import instances, registered
+
+    given = given_instance(config.problem)
+    if given is not None:
+        return [given]
+    beginnings = [*config.instances, *(prefix for family in config.family for prefix in FAMILIES[family])]
+    beginnings = beginnings or [prefix for prefixes in FAMILIES.values() for prefix in prefixes]
+    known = [instance for env in registered() for instance in instances(env)]
+    found = []
+    for beginning in beginnings:
+        matching = [i for i in known if i.name == beginning] or [i for i in known if i.name.startswith(beginning)]
+        if not matching:
+            raise ValueError(f"no instance's name begins with {beginning!r}")
+        found += [instance for instance in matching if instance not in found]
+    return found
+
+
+def run(config: Config, show: Any = lambda row: None) -> list[dict[str, Any]]:
+    """A row per instance and learner, shown as they come."""
+    from experiments import learners
+    from experiments.gaps import Benchmark
+
+    for agent in config.agents:
+        if agent not in learners.LEARNERS:
+            raise ValueError(f"no learner {agent!r}; there are {', '.join(learners.LEARNERS)}")
+    rows = []
+    for instance in chosen(config):
+        benchmark = Benchmark(instance, config.num_paths)
+        for agent in config.agents or learners.LEARNERS:
+            row = benchmark.row(agent, config.num_seeds, config.budget)
+            if row is not None:  # not every learner decides what the problem asks for
+                rows.append(row)
+                show(row)
+    return rows
+
+
+def table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(title="Gaps to the optimum (or, *, to a lower bound), %", title_justify="left")
+    table.add_column("instance", no_wrap=True)
+    table.add_column("agent")
+    for name in ("cost", "optimum", "gap", "95 % interval", "best heuristic's gap", "steps", "s"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*cells(row))
+    return table
+
+
+def cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """A row of the table as text."""
+    low, high = row["gap_ci95"]
+    bound = "*" * (row["reference"] == "lower bound")
+    heuristic = "" if row["heuristic"] is None else f"{row['heuristic_gap']:.3f} {row['heuristic']}"
+    return (
+        row["instance"], row["agent"], f"{row['cost']:.4f}", f"{row['optimum']:.4f}{bound}", f"{row['gap']:.3f}",
+        f"{low:.3f} to {high:.3f}", heuristic, f"{row['train_steps']:.2g}", f"{row['wall_seconds']:.0f}",
+    )  # fmt: skip
+
+
+def main() -> None:
+    try:
+        config = tyro.cli(Config, description=__doc__)
+        if config.json is not None:
+            config.json.open("a").close()  # fail now, not after minutes of learning
+        console = Console(width=max(140, Console().width))
+        rows = run(config, lambda row: console.print(" | ".join(cells(row))))
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    console.print(table(rows))
+    if config.json is not None:
+        config.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

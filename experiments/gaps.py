@@ -1,0 +1,91 @@
+"""An instance as a benchmark of learners: its optimum, its heuristics, and the gaps of what is learned."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import learners
+from experiments.heuristics import tuned
+from experiments.published import Problem
+from jaxinv.env.instances import Instance
+from jaxinv.evaluate import mean_interval, sample_paths
+from jaxinv.train import fit
+
+_MAX_TRIPLES = 2e9  # states x actions x outcomes up to which an optimum is computed
+_TUNING_PATHS, _TUNING_PERIODS = 32, 600  # that heuristics are tuned on
+_CHUNK = 50  # iterations compiled into one program
+
+
+class Benchmark:
+    """What all learners of an instance are compared with is computed once, when it is first needed."""
+
+    def __init__(self, instance: Instance, num_paths: int):
+        self.problem = Problem(instance, _MAX_TRIPLES, num_paths)
+        self.kind, self.env = learners.decision(
+            self.problem.env, self.problem.params, self.problem.model, self._demand_paths
+        )
+
+    def _demand_paths(self) -> Any:
+        problem = self.problem
+        return sample_paths(problem.env, problem.params, jax.random.key(2), _TUNING_PATHS, _TUNING_PERIODS)
+
+    @functools.cached_property
+    def reference(self) -> tuple[str, float]:
+        """("optimum" or "lower bound", its cost).
+
+        Raises ``ValueError`` where neither is known.
+        """
+        optimum = self.problem.optimum()
+        if optimum is None:
+            optimum = self.problem.instance.optimum
+        if optimum is not None:
+            return "optimum", optimum
+        return "lower bound", self.problem.lower_bound()[0]
+
+    @functools.cached_property
+    def heuristic(self) -> tuple[str, float]:
+        """The cheapest heuristic of the problem, tuned, and its cost."""
+        found = tuned(
+            self.problem.env,
+            self.problem.params,
+            jax.random.key(1),
+            num_paths=_TUNING_PATHS,
+            length=_TUNING_PERIODS,
+            warmup=100,
+        )
+        costs = {name: self.problem.cost(policy)[0] for name, policy in found.items()}
+        best = min(costs, key=lambda name: costs[name])
+        return best, costs[best]
+
+    def row(self, agent: str, num_seeds: int, budget: float) -> dict[str, Any] | None:
+        """A row of the table; None for a learner that cannot decide what the problem asks for."""
+        algo = learners.learner(agent, self.env, budget)
+        trained = fit(algo, self.problem.params, jax.random.key(0), num_seeds=num_seeds, chunk=_CHUNK, progress=False)
+        states = [trained.state]
+        if num_seeds > 1:
+            states = [jax.tree.map(lambda x, i=i: x[i], trained.state) for i in range(num_seeds)]
+        judged = [self.problem.cost(algo.policy(state), self.env) for state in states]
+        reference, optimum = self.reference
+        name, heuristic = self.heuristic
+        gaps = 100 * (np.array([cost for cost, _ in judged]) / optimum - 1)
+        # Noise of the seeds and, where costs are simulated, of the paths, which all seeds share.
+        error = 100 * max(error or 0.0 for _, error in judged) / abs(optimum)
+        low, high = np.asarray(mean_interval(jnp.asarray(gaps)[:, None])) if num_seeds > 1 else (gaps[0], gaps[0])
+        return {
+            "instance": self.problem.instance.name,
+            "agent": agent,
+            "cost": float(np.mean([cost for cost, _ in judged])),
+            "gap": float(gaps.mean()),
+            "gap_ci95": [float(low) - 1.96 * error, float(high) + 1.96 * error],
+            "gaps": gaps.tolist(),
+            "reference": reference,
+            "optimum": optimum,
+            "heuristic": name,
+            "heuristic_gap": 100 * (heuristic / optimum - 1),
+            "seeds": num_seeds,
+            "train_steps": algo.num_updates * algo.steps_per_update,
+            "wall_seconds": trained.wall_seconds,
+        }

@@ -1,0 +1,69 @@
+"""The learners of the gap table, each with one set of hyper-parameters for every problem, and what they decide.
+
+Numbers are those of ``jaxinv.agents`` where none are given here.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from experiments import heuristics
+from jaxinv.agents import A2C, A3C, PPO, REINFORCE
+from jaxinv.env.distribution import Distribution
+from jaxinv.env.serial import Serial
+from jaxinv.env.single_item import SingleItem
+from jaxinv.env.wrappers import EnumeratedActions, OrderUpTo, Steered
+from jaxinv.policies import BalancedBaseStock, EchelonBaseStock
+
+_ROOM = 2.0  # order-up-to levels may be this multiple of what a newsvendor would have
+
+# Class, iterations, and what differs from the defaults of the class.
+LEARNERS: dict[str, tuple[Any, int, dict[str, Any]]] = {
+    "ppo": (PPO, 500, {"branches": 8, "learning_rate": 3e-3, "gae_lambda": 0.9, "entropy_coef": 0.03}),
+    "a2c": (A2C, 1000, {"branches": 8, "learning_rate": 5e-3, "entropy_coef": 0.03}),
+    "a3c": (A3C, 4000, {"branches": 8, "learning_rate": 2e-3, "entropy_coef": 0.03}),
+    "reinforce": (REINFORCE, 700, {"branches": 8, "learning_rate": 5e-3, "entropy_coef": 0.03}),
+}
+
+
+def learner(name: str, env: Any, budget: float = 1.0) -> Any:
+    """The learner for an environment; ``budget`` is the part of its usual number of iterations.
+
+    Raises ``ValueError`` for a name that is not known.
+    """
+    if name not in LEARNERS:
+        raise ValueError(f"no learner {name!r}; there are {', '.join(LEARNERS)}")
+    kind, updates, numbers = LEARNERS[name]
+    return kind(env=env, num_updates=max(1, round(budget * updates)), **numbers)
+
+
+def decision(env: Any, params: Any, model: Any, paths: Callable[[], Any]) -> tuple[str, Any]:
+    """What learners decide: whether it is "discrete" or "continuous", and the environment with these actions.
+
+    Where there is a finite ``model`` they choose one of its actions. Where demand and orders are continuous they choose
+    order-up-to levels. In any other problem they shift the parameters of a heuristic, which ``paths`` draws simulated
+    demand for.
+    """
+    if model is not None:
+        return "discrete", EnumeratedActions(env, model)
+    levels = _newsvendor_levels(env, params)
+    if levels is not None:
+        return "continuous", OrderUpTo(env, tuple(_ROOM * levels) if levels.ndim else float(_ROOM * levels))
+    if isinstance(env, Distribution):
+        return "continuous", Steered(env, EchelonBaseStock.of(env, params), ("warehouse_level", "store_level"))
+    found = heuristics.candidates(env, params, paths).values()
+    policy, names = next((each.policy, each.names) for each in found if isinstance(each, heuristics.Around))
+    return "continuous", Steered(env, policy, names)
+
+
+def _newsvendor_levels(env: Any, params: Any) -> np.ndarray | None:
+    """Order-up-to levels [*cells] that learners look for better ones around; None where orders are whole."""
+    if isinstance(env, SingleItem):
+        return np.asarray(float(params.demand.mean()) * (env.lead_time + 1.0))
+    if isinstance(env, Serial):
+        return float(params.demand.mean()) * (1.0 + np.cumsum(env.lead_times))
+    if isinstance(env, Distribution) and env.cross_docking:
+        start = BalancedBaseStock.of(env, params)
+        return np.append(start.warehouse_level, start.store_level)
+    return None
