@@ -27,17 +27,18 @@ def flow_of_goods(lanes: Sequence[tuple[str, str, str]], *, title: str = "") -> 
 def flow_by_period(record: Record, periods: Sequence[int] | None = None, *, title: str = "") -> Figure:
     """The network of a rollout in several periods (four, evenly spread, unless given), a panel each: nodes labelled and
     filled by their stock on hand, lanes labelled by, and as wide as, what moves on them in the period, in units."""
-    length = len(record.on_hand)
-    periods = np.unique(np.linspace(0, length - 1, 4, dtype=int)).tolist() if periods is None else list(periods)
-    if not periods or not all(0 <= period < length for period in periods):
-        raise ValueError(f"periods must be in 0..{length - 1}, those of the rollout; got {periods}")
+    first, last = record.periods[[0, -1]].tolist()
+    periods = np.unique(np.linspace(first, last, 4, dtype=int)).tolist() if periods is None else list(periods)
+    if not periods or not all(first <= period <= last for period in periods):
+        raise ValueError(f"periods must be in {first}..{last}, those of the rollout; got {periods}")
+    rows = np.array(periods) - first
     places = _places(record.lanes)
     figure = _figure(places, len(periods))
-    most_stock = max(record.on_hand[periods].max(), 1e-9)
-    most_moved = max(max(units[periods].max() for units in record.moved.values()), 1e-9)
-    for axes, period in zip(figure.subplots(len(periods), 1, squeeze=False)[:, 0], periods, strict=True):
-        stock = dict(zip(record.nodes, record.on_hand[period], strict=True))
-        moved = {lane: units[period] for lane, units in record.moved.items()}
+    most_stock = max(record.on_hand[rows].max(), 1e-9)
+    most_moved = max(max(units[rows].max() for units in record.moved.values()), 1e-9)
+    for axes, period, row in zip(figure.subplots(len(rows), 1, squeeze=False)[:, 0], periods, rows, strict=True):
+        stock = dict(zip(record.nodes, record.on_hand[row], strict=True))
+        moved = {lane: units[row] for lane, units in record.moved.items()}
         filled = {name: (units, units / most_stock) for name, units in stock.items()}
         widths = {lane: (units, units / most_moved) for lane, units in moved.items()}
         _draw(axes, record.lanes, places, filled, widths, f"period {period}")

@@ -48,21 +48,27 @@ class Movements:
 class Record(Movements):
     """A rollout of T periods in numpy arrays."""
 
+    periods: np.ndarray  # [T] their numbers
     lanes: tuple[tuple[str, str, str], ...]  # (from, to, label)
     customers: dict[str, np.ndarray]  # [T] units demanded, lost and that began to wait, of all customers together
     money: dict[str, np.ndarray]  # cause -> [T] cost, gains negative; what is nothing throughout is left out
 
 
-def record(env: Environment, policy: Policy, state: Any, path: Any, params: Any) -> Record:
-    """Run ``policy`` from ``state`` along the exogenous ``path``, and note what happens."""
+def record(env: Environment, policy: Policy, state: Any, path: Any, params: Any, *, warmup: int = 0) -> Record:
+    """Run ``policy`` from ``state`` along the exogenous ``path``, and note what happens in all but the first ``warmup``
+    periods. Raises ``ValueError`` if none are left."""
 
-    def rollout(policy: Any, state: Any, path: Any, params: Any) -> Any:
+    @jax.jit
+    def rollout(state: Any, path: Any, params: Any) -> Any:
         last, periods = env.rollout(policy, state, path, params)
         after = jax.tree.map(lambda x, end: jnp.concatenate([x[1:], end[None]]), periods.state, last)
         actions = jax.vmap(partial(env.native_action, params=params))(periods.action, periods.state)
-        return after, actions, periods.outcome.ledger
+        return jax.tree.map(lambda x: x[warmup:], (after, actions, periods.outcome.ledger))
 
-    after, actions, ledger = jax.tree.map(np.asarray, jax.jit(rollout)(policy, state, path, params))
+    length = jax.tree.leaves(path)[0].shape[0]
+    if not 0 <= warmup < length:
+        raise ValueError(f"warmup must be in 0..{length - 1}, less than the periods of the path; got {warmup}")
+    after, actions, ledger = jax.tree.map(np.asarray, rollout(state, path, params))
     inside = env
     while isinstance(inside, Wrapper):
         inside = inside.env
@@ -72,6 +78,7 @@ def record(env: Environment, policy: Policy, state: Any, path: Any, params: Any)
     causes |= {name: -_total(getattr(ledger, name)) for name in ledger.GAINS}
     customers = {name: _total(getattr(ledger, name)) for name in ("demanded", "lost", "backlogged")}
     return Record(
+        periods=np.arange(warmup, length),
         nodes=found.nodes,
         moved={lane: _total(units) for lane, units in found.moved.items()},
         lanes=inside.flow(),
@@ -204,7 +211,8 @@ def _(env: Distribution, after, actions, ledger, params):
 @movements.register
 def _(env: MultiWarehouse, after, actions, ledger, params):
     names = tuple(f"warehouse {i}" for i in range(env.num_warehouses))
-    orders = actions.orders * dynamics.fill_fraction(params.supplier_capacity, actions.orders.sum(1))[:, None]
+    filled = dynamics.fill_fraction(params.supplier_capacity[None], actions.orders.sum(1))  # [T, K]
+    orders = actions.orders * filled[:, None]
     sold = ledger.sold_locally + ledger.cross_shipped
     lanes = {("supplier", name): orders[:, i] for i, name in enumerate(names)}
     lanes |= {(name, f"customers {i}"): sold[:, i] for i, name in enumerate(names)}

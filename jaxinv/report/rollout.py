@@ -22,7 +22,7 @@ def rollout_figure(record: Record, *, title: str = "") -> Figure:
     rows = len(drawn) + 2
     figure = Figure(figsize=(10, 1.6 * rows + 0.8), layout="constrained")
     *nodes, customers, money = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
-    periods = np.arange(len(record.on_hand))
+    periods = record.periods
     for i, (name, axes) in enumerate(zip(drawn, nodes, strict=True)):
         _draw_node(axes, record, i, periods)
         axes.set_title(name, fontsize=9)
@@ -38,6 +38,7 @@ def rollout_figure(record: Record, *, title: str = "") -> Figure:
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)
         axes.margins(x=0.01)
+    for axes in (nodes[0], customers, money):  # beside the panels, whose bars leave no room
         axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.02), borderaxespad=0.3)
     figure.align_ylabels()
     left_out = len(record.nodes) - len(drawn)

@@ -51,6 +51,17 @@ def test_cost_by_cause_stacks_to_the_total():
     assert widths == pytest.approx(4.0 + 6.0)
 
 
+def test_more_causes_and_policies_than_colours():
+    """All are drawn; bars that share a colour differ in their hatch."""
+    causes = {f"cause {i}": 1.0 for i in range(len(report.figures.COLOURS) + 2)}
+    bars = [bar for bars in report.cost_by_cause({"a": causes}).axes[0].containers for bar in bars]
+    assert len(bars) == len(causes)
+    assert len({(bar.get_facecolor(), bar.get_hatch()) for bar in bars}) == len(causes)
+    series = {"shock": {"cost": np.ones(3)}, "calm": {"cost": np.ones(3)}}
+    figure = report.shock_response(np.arange(3), dict.fromkeys(causes, series), 1)
+    assert {line.get_label() for line in figure.axes[0].lines} >= set(causes)
+
+
 def test_learning_curve_shows_the_median_over_seeds():
     costs = np.array([[9.0, 7.0, 8.0], [5.0, 4.0, 6.0], [3.0, 1.0, 2.0], [3.0, 1.0, 2.0]])
     axes = report.learning_curve([1, 2, 3, 4], costs, {"base_stock": 2.5}).axes[0]
