@@ -89,8 +89,8 @@ class DualSourcing(DemandDriven):
     periods and the weekday (one-hot, Monday first).
     """
 
-    regular_lead_time: int = 2  # l_r
-    expedited_lead_time: int = 0  # l_e
+    regular_lead_time: int = 2  # l_r, periods
+    expedited_lead_time: int = 0  # l_e, periods
     calendar: bool = False  # whether the observation tells the calendar, for demand that has one
 
     def __post_init__(self):

@@ -92,8 +92,8 @@ class JointReplenishment(DemandDriven):
     and the weekday (one-hot, Monday first).
     """
 
-    num_items: int = 2  # N
-    lead_time: int = 0  # L
+    num_items: int = 2  # N, items
+    lead_time: int = 0  # L, periods
     full_trucks: bool = True  # whether orders must add up to full trucks
     calendar: bool = False  # whether the observation tells the calendar, for demand that has one
 

@@ -133,9 +133,9 @@ class MultiSku(DemandDriven):
     ==================  =====  ==================================================================================
     """
 
-    num_skus: int = 100  # K
-    num_echelons: int = 1  # E
-    max_lead_time: int = 4  # L
+    num_skus: int = 100  # K, SKUs
+    num_echelons: int = 1  # E, warehouses in the chain
+    max_lead_time: int = 4  # L, periods from one to the next at most
     echelon_positions: bool = False  # whether policies see, and order-up-to levels are of, echelon positions
     calendar: bool = False  # whether the observation tells the calendar, for demand that has one
 

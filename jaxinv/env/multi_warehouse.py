@@ -133,11 +133,11 @@ class MultiWarehouse(DemandDriven):
     ==================  =====  ==================================================================================
     """
 
-    num_warehouses: int = 4
-    num_skus: int = 6
-    max_lead_time: int = 3  # L, of orders and of transfers
-    transfers: bool = True
-    cross_shipping: bool = False
+    num_warehouses: int = 4  # W, warehouses
+    num_skus: int = 6  # K, SKUs
+    max_lead_time: int = 3  # L, periods that orders and transfers take at most
+    transfers: bool = True  # whether warehouses can send each other stock
+    cross_shipping: bool = False  # whether they serve customers of those that are short
 
     agent_axes: ClassVar = {"warehouse": 0, "sku": -1}
 

@@ -113,10 +113,10 @@ class Perishable(DemandDriven):
     (one-hot, Monday first).
     """
 
-    shelf_life: int = 2  # m
-    lead_time: int = 1  # L
-    issuing: str = "fifo"  # one of ISSUING
-    random_shelf_life: bool = False
+    shelf_life: int = 2  # m, periods that a unit can be sold in
+    lead_time: int = 1  # L, periods
+    issuing: str = "fifo"  # who takes which units first: fifo, lifo or mixed
+    random_shelf_life: bool = False  # whether units arrive with lives of 1..m periods by chance
     calendar: bool = False  # whether the observation tells the calendar, for demand that has one
 
     def __post_init__(self):

@@ -101,7 +101,7 @@ class PerishablePair(DemandDriven):
 
     lead_time: ClassVar[int] = 1
 
-    shelf_life: int = 2  # m
+    shelf_life: int = 2  # m, periods that a unit can be sold in
 
     def __post_init__(self):
         structure(self, shelf_life=1)

@@ -108,9 +108,9 @@ class SingleItem(DemandDriven):
     with a ``horizon`` the share of it that is left.
     """
 
-    lead_time: int = 4  # L, the longest where it is random
-    random_lead_time: bool = False
-    supply_yield: str = "certain"  # one of YIELDS
+    lead_time: int = 4  # L, periods; the longest where it is random
+    random_lead_time: bool = False  # whether orders take 0..L periods by chance
+    supply_yield: str = "certain"  # of what is ordered: certain, binomial or all_or_nothing
     horizon: int | None = None  # periods after which the problem itself ends
     calendar: bool = False  # whether the observation tells the calendar, for demand that has one
 

@@ -77,8 +77,8 @@ class SupplyNetwork(DemandDriven):
     units of ``demand_scale``, of all arcs into the node concerned. :attr:`observed_nodes` tells whose each entry is.
     """
 
-    topology: Topology = diamond([1, 3], [0, 1])
-    num_skus: int = 1
+    topology: Topology = diamond([1, 3], [0, 1])  # who supplies whom, and in how many periods
+    num_skus: int = 1  # K, SKUs
     order_backlog: bool = False  # whether orders that a supplier cannot fill wait there
     receive_first: bool = False  # whether what is due arrives before the period's orders are shipped
     allocation: str = "priority"  # one of ALLOCATIONS

@@ -41,7 +41,7 @@ class Params(core.EnvParams):
     goodwill_growth: Array = struct.leaf(1.01, above=0.0)  # factor after a period without unmet demand
     goodwill_decay: Array = struct.leaf(0.9, above=0.0)  # factor after any other
     goodwill_floor: Array = struct.leaf(0.2, above=0.0)  # least goodwill
-    goodwill_cap: Array = struct.leaf(2.0, above=0.0)  # most
+    goodwill_cap: Array = struct.leaf(2.0, above=0.0)  # most goodwill
 
     def validate(self):
         if np.any(np.asarray(self.goodwill_floor) > np.asarray(self.goodwill_cap)):
