@@ -1,6 +1,7 @@
 """What an environment is: its order of events, spaces, structure, parameters with units and bounds, instances.
 
 Its flow of goods is drawn to a file: python -m experiments.describe_env Serial-v0
+What heuristics do in it is drawn by: python -m experiments.rollout --env Serial-v0
 """
 
 import dataclasses
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import tyro
 from rich.console import Console
+
+from experiments import output
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +33,7 @@ def run(config: Config, console: Console) -> Path:
     from jaxinv.report.network import flow_of_goods
 
     env, params = make(config.env, instance=config.instance)
+    output.folder(config.out)
     console.rule(config.instance or config.env, align="left")
     console.print(Text(describe.summary(env)))
     for table in (describe.structure_table(env), describe.space_table(env, params), describe.parameter_table(params)):
@@ -37,7 +41,6 @@ def run(config: Config, console: Console) -> Path:
     found = instances(config.env)
     if found:
         console.print(f"{len(found)} published instances: {', '.join(i.name for i in found)}", highlight=False)
-    config.out.mkdir(parents=True, exist_ok=True)
     path = config.out / f"{(config.instance or config.env).replace('/', '-')}.png"
     flow_of_goods(env.flow(), title=config.instance or config.env).savefig(path, dpi=120)
     console.print(f"drawn to {path}", highlight=False)

@@ -130,14 +130,16 @@ def table(found: dict[str, dict[str, list[dict[str, float]]]], title: str) -> Ta
 
 def figure(found: dict[str, dict[str, list[dict[str, float]]]], title: str) -> Any:
     """Time against size, a panel for each thing that grows, beside lines of slope 1."""
+    from itertools import cycle
+
     import numpy as np
     from matplotlib.figure import Figure
 
     from jaxinv.report.figures import COLOURS
 
-    figure = Figure(figsize=(5.2 * len(found), 4.4), layout="constrained")
+    figure = Figure(figsize=(5.2 * len(found), 5.0), layout="constrained")
     for axes, (axis, problems) in zip(figure.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True):
-        for (problem, rows), colour in zip(problems.items(), COLOURS, strict=False):
+        for (problem, rows), colour in zip(problems.items(), cycle(COLOURS), strict=False):
             sizes = np.array([row["size"] for row in rows])
             times = np.array([1e6 * row["seconds_per_period"] for row in rows])
             axes.loglog(sizes, times, "o-", color=colour, label=f"{problem} (slope {slope(rows):.2f})")
@@ -149,7 +151,7 @@ def figure(found: dict[str, dict[str, list[dict[str, float]]]], title: str) -> A
         batch = f" ({environments.pop():,} environments)" if len(environments) == 1 else ""
         axes.set(xlabel=f"{axis}{batch}", ylabel="microseconds per period of the batch")
         axes.plot([], [], ":", color="black", linewidth=1, label="linear")
-        axes.legend(fontsize=8, loc="upper left")
+        axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16))  # curves fill the panel
         axes.grid(alpha=0.3)
     figure.suptitle(title, fontsize=11)
     return figure

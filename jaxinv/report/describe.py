@@ -13,6 +13,7 @@ import numpy as np
 from rich.table import Table
 
 from jaxinv.env import spaces
+from jaxinv.env.dynamics import UNLIMITED
 
 
 def field_comments(cls: type) -> dict[str, str]:
@@ -63,6 +64,7 @@ def parameter_table(params: Any) -> Table:
         value, limits = getattr(params, field.name), field.metadata
         allowed = [f"{sign} {limits[name]:g}" for name, sign in _SIGNS.items() if limits.get(name) is not None]
         shape = str(np.shape(value)) if "dtype" in limits and value is not None else ""
+        shape = f"{', '.join(limits['shape'])} = {shape}" if shape and limits.get("shape") else shape
         meaning = comments.get(field.name, "").removeprefix("[] ")
         table.add_row(field.name, shape, _short(value), " and ".join(allowed), meaning)
     return table
@@ -78,7 +80,8 @@ def space_table(env: Any, params: Any) -> Table:
             if isinstance(leaf, spaces.Discrete):
                 bounds = f"0 to {leaf.n - 1}"
             else:
-                bounds = f"{np.min(leaf.low):g} to {np.max(leaf.high):g}"
+                low, high = np.min(leaf.low), np.max(leaf.high)
+                bounds = f"{low:g} to {'unlimited' if UNLIMITED <= high < np.inf else f'{high:g}'}"
             dtype = np.dtype(leaf.dtype).name
             table.add_row(name, jax.tree_util.keystr(path).lstrip("."), str(leaf.shape), dtype, bounds)
     return table
@@ -95,13 +98,17 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _short(value: Any) -> str:
-    """A value in a few words: numbers that are all the same as one, several by their range."""
-    if value is None or isinstance(value, (bool, int, float, str, tuple)):
+    """A value in a few words: numbers that are all the same as one, several by their range; processes and the like with
+    what they are made of."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_short, value))})"
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        if isinstance(name := getattr(value, "name", None), str):
+            return name
+        parts = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return f"{type(value).__name__}({', '.join(f'{name}={_short(part)}' for name, part in parts.items())})"
+    if not isinstance(value, np.ndarray | jax.Array) or value.size == 0:
         return str(value)
-    if dataclasses.is_dataclass(value):
-        return type(value).__name__
-    if not hasattr(value, "shape"):
-        return str(value)
-    numbers = np.asarray(value)
-    low, high = numbers.min(), numbers.max()
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    numbers = np.asarray(value, float)
+    low, high = ("unlimited" if x >= UNLIMITED else f"{x:g}" for x in (numbers.min(), numbers.max()))
+    return low if low == high else f"{low} to {high}"
