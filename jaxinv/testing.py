@@ -92,8 +92,10 @@ def _check_single_trace(env: Environment, params: Any, key: Array) -> None:
         _, following, reward, terminated, truncated, _ = step(k, state, env.action_space(params).sample(k), params)
         before, after = (jax.tree.map(lambda x: (x.shape, x.dtype), s) for s in (state, following))
         assert before == after, f"a step changes the types of the state: {before} to {after}"
-        for name, value in (("reward", reward), ("terminated", terminated), ("truncated", truncated)):
-            assert value.shape == (), f"{name} has shape {value.shape} without a batch"
+        num_agents = getattr(env, "num_agents", None)
+        shapes = {"reward": () if num_agents is None else (num_agents,), "terminated": (), "truncated": ()}
+        for (name, shape), value in zip(shapes.items(), (reward, terminated, truncated), strict=True):
+            assert value.shape == shape, f"{name} has shape {value.shape} without a batch, not {shape}"
         state = following
     assert traces == 1, f"step was traced {traces} times for the same types"
 

@@ -11,9 +11,8 @@ from jaxinv import struct
 from jaxinv.demand import Demand, UniformInteger
 from jaxinv.env import core, spaces
 from jaxinv.env.demand_driven import DemandDriven, Exogenous, ExoState
-from jaxinv.env.dynamics import advance, extend, schedule
+from jaxinv.env.dynamics import advance, extend, filled, schedule
 from jaxinv.env.given import Given, wholes
-from jaxinv.env.serial import filled
 from jaxinv.env.wrappers import ActionWrapper
 
 
@@ -93,8 +92,8 @@ class BeerGame(DemandDriven):
     by weeks until they are read (max order delay - 1 entries).
     """
 
-    order_delays: tuple[int, ...] = (2, 2, 2, 1)  # k_i, weeks
-    transport_delays: tuple[int, ...] = (2, 2, 2, 2)  # m_i, weeks, of what is shipped to player i
+    order_delays: tuple[int, ...] = (2, 2, 2, 1)  # k_i, weeks until the order of player i is read
+    transport_delays: tuple[int, ...] = (2, 2, 2, 2)  # m_i, weeks that a shipment to player i takes
 
     agent_axes: ClassVar = {"player": 0}
     outside_orders: ClassVar = slice(-1, None)

@@ -131,13 +131,13 @@ class Distribution(DemandDriven):
     ==================  ===============  ==========================================================================
     """
 
-    num_stores: int = 3  # N
-    warehouse_lead_time: int = 2
-    store_lead_time: int | tuple[int, ...] = 1  # of all stores, or of each
-    special_deliveries: bool = False
-    random_rationing: bool = False
+    num_stores: int = 3  # N, stores
+    warehouse_lead_time: int = 2  # periods from the supplier to the warehouse
+    store_lead_time: int | tuple[int, ...] = 1  # periods from the warehouse, to all stores or to each
+    special_deliveries: bool = False  # whether the warehouse serves customers whose store is short
+    random_rationing: bool = False  # whether short stock goes to the stores in random order, not in proportion
     cross_docking: bool = False  # whether the warehouse holds no stock
-    holding_before_demand: bool = False
+    holding_before_demand: bool = False  # whether holding is charged before demand, not after it
     calendar: bool = False  # whether the observation tells the calendar, for demand that has one
 
     agent_axes: ClassVar = {"location": 0}
@@ -374,18 +374,12 @@ class Distribution(DemandDriven):
 
     def observe(self, state: State, params: Params) -> Array:
         scale, longest = params.demand_scale, self.longest_lead_time
-        nothing, none = jnp.float32(0), jnp.zeros(self.num_stores, jnp.float32)
-        under_way = [
-            _by_location(
-                state.orders[k] if k < len(state.orders) else nothing,
-                state.shipments[k] if k < len(state.shipments) else none,
-            )
-            for k in range(longest - 1)
-        ]
+        nothing, none, ahead = jnp.float32(0), jnp.zeros(self.num_stores, jnp.float32), range(longest - 1)
+        orders, shipments = (*state.orders, *(nothing for _ in ahead)), (*state.shipments, *(none for _ in ahead))
         stockout = _by_location(jnp.mean(params.stockout_cost), params.stockout_cost)
         features = [
             _by_location(state.warehouse, state.stores) / scale,
-            *(units / scale for units in under_way),
+            *(_by_location(orders[k], shipments[k]) / scale for k in ahead),
             self.inventory_position(state) / scale,
             _by_location(jnp.float32(1), none),
             self.lead_time_mean(params) / (longest + 1),

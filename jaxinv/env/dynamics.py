@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 # Stands for "no limit" and "no such lane". Finite, because infinities turn gradients into NaN.
@@ -33,6 +34,12 @@ def advance(pipeline: Array) -> tuple[Array, Array]:
     if pipeline.shape[0] == 0:
         return jnp.zeros(pipeline.shape[1:], pipeline.dtype), pipeline
     return pipeline[0], pipeline[1:]
+
+
+def filled(periods: np.ndarray, quantity: Array) -> Array:
+    """A pipeline [max periods, ...] that brings ``quantity`` [...] in each of the next ``periods`` [...]."""
+    slots = np.arange(np.max(periods)).reshape((-1,) + (1,) * quantity.ndim) < periods
+    return jnp.where(slots, quantity[None], 0.0)
 
 
 def accept(on_hand: Array, arriving: Array, volume: Array, capacity: Array) -> Array:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from jaxinv.env.ecommerce_ledger import Ledger
 from jaxinv.env.ecommerce_params import Params, make_params
 from jaxinv.env.ecommerce_shipping import ship
 from jaxinv.env.given import structure
+from jaxinv.env.multi_agent import ALL, Axes, Division, Owners
 
 
 @struct.dataclass(kw_only=True)
@@ -107,14 +108,12 @@ class Ecommerce(DemandDriven):
     ====================  =====  ==============================================================================
     """
 
-    num_centres: int = 2  # F
-    num_skus: int = 3  # K
-    num_regions: int = 4  # R
-    max_lead_time: int = 2  # L
-    max_return_delay: int = 3  # D
+    num_centres: int = 2  # F, fulfilment centres
+    num_skus: int = 3  # K, SKUs
+    num_regions: int = 4  # R, regions of customers
+    max_lead_time: int = 2  # L, periods from the supplier at most
+    max_return_delay: int = 3  # D, periods until a returned unit is back at most
     reroute: bool = True  # whether orders that the allocation leaves over go to the nearest centre that has stock
-
-    agent_axes: ClassVar = {"sku": -1}  # what no other axis than that of SKUs divides: prices, allocation
 
     def __post_init__(self):
         structure(self, num_centres=1, num_skus=1, num_regions=1, max_lead_time=0, max_return_delay=1)
@@ -311,6 +310,19 @@ class Ecommerce(DemandDriven):
         lead_time = core.in_periods(self.max_lead_time, at_most=True)
         lanes = [("supplier", centre, lead_time) for centre in centres]
         return (*lanes, *((centre, region, "") for centre in centres for region in regions))
+
+    @property
+    def agent_axes(self) -> dict[str, Any]:
+        """SKUs, or centres that decide about orders and nothing else: prices, and which centre ships to a region, are
+        not any centre's own. Centres see all regions, and what these earn and cost is theirs in equal parts."""
+        of_centres, of_all = Axes((0,), (self.num_centres,)), (ALL,) * self.num_regions
+        centres = Division(
+            names=tuple(f"centre_{i}" for i in range(self.num_centres)),
+            action=(of_centres,),
+            money=Owners((*range(self.num_centres), *of_all), self.num_centres),
+            observation=(of_centres, Owners(of_all, self.num_centres)),
+        )
+        return {"sku": -1, "centre": centres}
 
     # -- spaces and observation -----------------------------------------------------------------------------------
     def action_space(self, params: Params) -> spaces.Tree:

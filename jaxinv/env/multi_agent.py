@@ -35,6 +35,10 @@ class Axes:
         """How much of an array of ``shape`` each agent has."""
         return math.prod(shape) // math.prod(self.sizes)
 
+    def owned_by(self, shape: tuple[int, ...]) -> np.ndarray:
+        """How many agents have each entry of an array of ``shape``, to be broadcast to it."""
+        return np.ones((1,) * len(shape), np.float32)
+
     def split(self, x: Array, features: int = 0) -> Array:
         """What each agent has of ``x``, whose last ``features`` axes belong to what is divided; [A, ...]."""
         front = range(len(self.axes))
@@ -75,6 +79,10 @@ class Owners:
     def size(self, shape: tuple[int, ...]) -> int:
         return self.entries.shape[1] * math.prod(shape[1:])
 
+    def owned_by(self, shape: tuple[int, ...]) -> np.ndarray:
+        counts = np.array([self.num_agents if owner == ALL else 1 for owner in self.owners], np.float32)
+        return counts.reshape(-1, *(1,) * (len(shape) - 1))
+
     def split(self, x: Array, features: int = 0) -> Array:
         if x.shape[:1] != (len(self.owners),):
             raise ValueError(f"an array of shape {x.shape} does not have the {len(self.owners)} entries to be divided")
@@ -86,29 +94,25 @@ class Owners:
         return jnp.stack([rows[place] for place in places])  # pieces, which XLA fuses where it would not a gather
 
 
+Layout = Axes | Owners
+
+
 @dataclasses.dataclass(frozen=True)
 class Division:
-    """The agents of an environment, and how its arrays are divided among them."""
+    """The agents of an environment, and how its arrays are divided among them: all that belong together in one way, or
+    each in its own."""
 
     names: tuple[str, ...]
-    action: Axes | Owners
-    money: Axes  # entries of the ledger
-    observation: Axes | Owners
+    action: Layout | tuple[Layout, ...]
+    money: Layout  # entries of the ledger; what several have is theirs in equal parts
+    observation: Layout | tuple[Layout, ...]
 
 
 # -- the view ---------------------------------------------------------------------------------------------------------
 @struct.dataclass(kw_only=True)
-class Params(struct.Typed):
-    inner: Any  # parameters of the environment that is divided
+class Params(core.EnvParams):
+    inner: Any  # parameters of the environment that is divided; its time limit and discount do not count
     team_share: Array = struct.leaf(1.0, low=0.0, high=1.0)  # [] weight of the mean over all agents in a reward
-
-    @property
-    def max_steps_in_episode(self) -> Array:
-        return self.inner.max_steps_in_episode
-
-    @property
-    def discount(self) -> Array:
-        return self.inner.discount
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +169,17 @@ class MultiAgent(core.Environment):
 
     # -- parameters and randomness are those of env ---------------------------------------------------------------
     def default_params(self) -> Params:
-        return Params(inner=self.env.default_params())
+        return self.make_params()
+
+    def make_params(self, inner: Any = None, *, team_share: float = 1.0) -> Params:
+        """Parameters from those of ``env`` (``inner``; None: its defaults)."""
+        inner = self.env.default_params() if inner is None else inner
+        return Params(
+            max_steps_in_episode=inner.max_steps_in_episode,
+            discount=inner.discount,
+            inner=inner,
+            team_share=team_share,  # type: ignore[arg-type]
+        )
 
     def num_uniforms(self, params: Params) -> int:
         return self.env.num_uniforms(params.inner)
@@ -189,17 +203,19 @@ class MultiAgent(core.Environment):
         """Gains less costs that the ledger books for each agent, [A]."""
         gains = sum((getattr(ledger, name) for name in ledger.GAINS), jnp.float32(0))
         money: Any = gains - sum((getattr(ledger, name) for name in ledger.COSTS), jnp.float32(0))
-        return jnp.sum(self.division.money.split(money).reshape(self.num_agents, -1), 1)
+        layout = self.division.money
+        return jnp.sum(layout.split(money / layout.owned_by(money.shape)).reshape(self.num_agents, -1), 1)
 
     def joint_action(self, action: Array, params: Params) -> Any:
         """The action of ``env`` that the agents' make together."""
-        space, layout = self.env.action_space(params.inner), self.division.action
+        space = self.env.action_space(params.inner)
         shapes = [leaf.shape for leaf in spaces.leaves(space)]  # type: ignore[attr-defined]
-        sizes = [layout.size(shape) for shape in shapes]
+        layouts = self._layouts("action", len(shapes))
+        sizes = [layout.size(shape) for layout, shape in zip(layouts, shapes, strict=True)]
         if np.size(action) != self.num_agents * sum(sizes):
             raise ValueError(f"actions must have the shape {(self.num_agents, sum(sizes))}, got {np.shape(action)}")
         parts = jnp.split(action.reshape(self.num_agents, -1), np.cumsum(sizes)[:-1], axis=1)
-        leaves = [layout.join(part, shape) for part, shape in zip(parts, shapes, strict=True)]
+        leaves = [layout.join(part, shape) for layout, part, shape in zip(layouts, parts, shapes, strict=True)]
         inner = space.spaces if isinstance(space, spaces.Tree) else space
         return jax.tree.structure(inner, is_leaf=lambda x: isinstance(x, spaces.Space)).unflatten(leaves)
 
@@ -208,16 +224,20 @@ class MultiAgent(core.Environment):
 
     def action_space(self, params: Params) -> spaces.Space:
         space = self.env.action_space(params.inner)
-        leaves, layout = spaces.leaves(space), self.division.action
+        leaves = spaces.leaves(space)
         if len(leaves) == 1 and isinstance(leaf := leaves[0], spaces.Discrete):
+            (layout,) = self._layouts("action", 1)
             each = layout.split(jnp.zeros(leaf.shape)).size // self.num_agents
             return spaces.Discrete(leaf.n, (self.num_agents,) if each == 1 else (self.num_agents, each), leaf.dtype)
-        return self._vectors(space, layout)
+        return self._vectors("action", space)
 
     def action_mask(self, state: Any, params: Params) -> Array | None:
         """Legal choices, bool [A, D, n] or [A, n]; None where all are, or there are none to choose from."""
-        mask, space, layout = self.env.action_mask(state, params.inner), self.action_space(params), self.division.action
-        if not isinstance(space, spaces.Discrete) or (mask is None and not layout.padded):
+        mask, space = self.env.action_mask(state, params.inner), self.action_space(params)
+        if not isinstance(space, spaces.Discrete):
+            return None
+        (layout,) = self._layouts("action", 1)
+        if mask is None and not layout.padded:
             return None
         (leaf,) = spaces.leaves(self.env.action_space(params.inner))
         shape = (*leaf.shape, space.n)  # type: ignore[attr-defined]
@@ -230,17 +250,30 @@ class MultiAgent(core.Environment):
 
     # -- observations ---------------------------------------------------------------------------------------------
     def observe(self, state: Any, params: Params) -> Array:
-        parts = [self.division.observation.split(x, 1) for x in jax.tree.leaves(self.env.observe(state, params.inner))]
+        observed = jax.tree.leaves(self.env.observe(state, params.inner))
+        layouts = self._layouts("observation", len(observed))
+        parts = [layout.split(x, 1) for layout, x in zip(layouts, observed, strict=True)]
         return jnp.concatenate([part.reshape(self.num_agents, -1) for part in parts], 1)
 
     def observation_space(self, params: Params) -> spaces.Box:
-        return self._vectors(self.env.observation_space(params.inner), self.division.observation, features=1)
+        return self._vectors("observation", self.env.observation_space(params.inner), features=1)
 
     def global_state(self, state: Any, params: Params) -> Array:
         """All that ``env`` observes as one vector, for critics that see everything."""
         return jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(self.env.observe(state, params.inner))])
 
-    def _vectors(self, space: Any, layout: Axes | Owners, features: int = 0) -> spaces.Box:
+    def _layouts(self, name: str, arrays: int) -> tuple[Layout, ...]:
+        """Of every array of the action or observation."""
+        layout = getattr(self.division, name)
+        layouts = layout if isinstance(layout, tuple) else (layout,) * arrays
+        if len(layouts) != arrays:
+            raise ValueError(
+                f"MultiAgent.by {' and '.join(self.by)} divides {len(layouts)} array(s) of the {name}, not {arrays}: "
+                f"wrap {type(self.env).__name__} in an action transform that takes orders alone, such as OrderUpTo"
+            )
+        return layouts
+
+    def _vectors(self, name: str, space: Any, features: int = 0) -> spaces.Box:
         """What the agents have of ``space``, [A, D]."""
         leaves = spaces.leaves(space)
         if not all(isinstance(leaf, spaces.Box) for leaf in leaves):
@@ -249,9 +282,12 @@ class MultiAgent(core.Environment):
                 f" got {space}"
             )
 
-        def bound(name):
-            full = [jnp.broadcast_to(getattr(leaf, name), leaf.shape) for leaf in leaves]  # type: ignore[attr-defined]
-            return jnp.concatenate([layout.split(x, features).reshape(self.num_agents, -1) for x in full], 1)
+        layouts = self._layouts(name, len(leaves))
+
+        def bound(side):
+            full = [jnp.broadcast_to(getattr(leaf, side), leaf.shape) for leaf in leaves]  # type: ignore[attr-defined]
+            parts = [layout.split(x, features) for layout, x in zip(layouts, full, strict=True)]
+            return jnp.concatenate([part.reshape(self.num_agents, -1) for part in parts], 1)
 
         low = bound("low")
         return spaces.Box(low, bound("high"), low.shape)

@@ -11,7 +11,7 @@ from jaxinv import struct
 from jaxinv.demand import Demand, Poisson
 from jaxinv.env import core, spaces
 from jaxinv.env.demand_driven import DemandDriven, Exogenous, ExoState
-from jaxinv.env.dynamics import UNLIMITED, advance, extend, schedule
+from jaxinv.env.dynamics import UNLIMITED, advance, extend, filled, schedule
 from jaxinv.env.given import Given, array, structure, wholes
 
 
@@ -90,7 +90,7 @@ class Serial(DemandDriven):
     echelon inventory position, and what is in transit to it by periods to arrival, max L - 1 entries.
     """
 
-    lead_times: tuple[int, ...] = (1, 1, 2)  # L_i, of which the first is that of stage 0
+    lead_times: tuple[int, ...] = (1, 1, 2)  # L_i, periods, of which the first are those of stage 0
     hold_arrivals: bool = True  # whether units are held in the period in which they arrive at a stage 1, 2, ...
 
     agent_axes: ClassVar = {"stage": 0}
@@ -207,10 +207,3 @@ class Serial(DemandDriven):
     def observe(self, state: State, params: Params) -> Array:
         features = [state.inventory, self.inventory_position(state), *state.transit]
         return jnp.stack(features, -1) / params.demand_scale
-
-
-# -- what chains of stages share --------------------------------------------------------------------------------------
-def filled(periods: np.ndarray, quantity: Array) -> Array:
-    """A pipeline [max periods, N] that brings ``quantity`` [N] in each of the next ``periods`` [N]."""
-    slots = np.arange(np.max(periods))[:, None] < periods
-    return jnp.where(slots, quantity[None], 0.0)

@@ -16,7 +16,7 @@ from jaxmarl.wrappers.baselines import CTRolloutManager, LogWrapper  # pyright: 
 
 from jaxinv.compat import JaxMarlEnv
 from jaxinv.env.beer_game import BeerGame
-from jaxinv.env.multi_agent import MultiAgent, Params
+from jaxinv.env.multi_agent import MultiAgent
 from jaxinv.env.multi_warehouse import MultiWarehouse
 from jaxinv.env.supply_network import SupplyNetwork
 from jaxinv.env.wrappers import DiscreteOrders
@@ -27,7 +27,7 @@ PLAYERS = ["player_0", "player_1"]
 def beer_game(length: int = 2, team_share: float = 0.0):
     bare = BeerGame(order_delays=(2, 1), transport_delays=(1, 1))
     view = MultiAgent(DiscreteOrders(bare, max_order=8, max_position=30.0))
-    return view, Params(inner=bare.make_params(max_steps_in_episode=length), team_share=team_share)
+    return view, view.make_params(bare.make_params(max_steps_in_episode=length), team_share=team_share)
 
 
 def test_steps_are_those_of_the_view(key):

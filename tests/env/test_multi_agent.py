@@ -17,6 +17,7 @@ from jaxinv.env.multi_warehouse import MultiWarehouse
 from jaxinv.env.serial import Serial
 from jaxinv.env.supply_network import SupplyNetwork
 from jaxinv.env.wrappers import DiscreteOrders, OrderUpTo
+from jaxinv.testing import check_environment
 from tests.compat.problems import Counter
 
 NETWORK = SupplyNetwork(horizon=3)  # arcs: two into the retailer, one into each of two factories
@@ -42,6 +43,14 @@ def by_node(x, features=0):
     return [[v for v, o in zip(x, owners, strict=True) if o in (node, "")] for node in NETWORK.topology.nodes]
 
 
+def by_centre(x, features=0):
+    if features and x.shape[0] != 2:  # regions
+        return [x] * 2
+    if len(x) == 5:  # money: that of regions in equal parts
+        return [np.stack([row, x[2:].sum(0) / 2]) for row in x[:2]]
+    return list(x)
+
+
 def padded(rows):
     rows = [np.ravel(row) for row in rows]
     return np.stack([np.pad(row, (0, max(map(len, rows)) - len(row))) for row in rows])
@@ -54,6 +63,7 @@ PROBLEMS = {
     "warehouses": (MultiWarehouse(2, 3, max_lead_time=1), (), by_first, 2),
     "cells": (MultiSku(3, 2, max_lead_time=2), ("warehouse", "sku"), by_both, 6),
     "shop": (Ecommerce(2, 3, 2, max_lead_time=1, max_return_delay=1), (), by_last, 3),
+    "centres": (OrderUpTo(Ecommerce(2, 3, 3, max_lead_time=1, max_return_delay=1)), "centre", by_centre, 2),
     "network": (NETWORK, (), by_node, 3),
 }
 
@@ -62,7 +72,7 @@ PROBLEMS = {
 def test_everything_is_divided_and_nothing_else_changes(problem, key):
     env, by, rows, num_agents = PROBLEMS[problem]
     view = MultiAgent(env, by)
-    params = Params(inner=env.make_params(max_steps_in_episode=2))
+    params = view.make_params(env.make_params(max_steps_in_episode=2))
     assert len(set(view.agents)) == view.num_agents == num_agents
 
     def run(team_share):
@@ -146,7 +156,7 @@ def test_what_is_decided_for_lack_of_arcs_is_ignored():
 def test_masks_are_divided(by, rows, key):
     env = DiscreteOrders(MultiSku(3, 2, max_lead_time=1), max_order=4, max_position=60.0)
     view = MultiAgent(env, by)
-    params = Params(inner=env.make_params(minimum_order=np.array([0.0, 2.0, 3.0])))
+    params = view.make_params(env.make_params(minimum_order=np.array([0.0, 2.0, 3.0])))
 
     @jax.jit
     def masks():
@@ -187,7 +197,7 @@ def test_views_are_values():
     assert made != MultiAgent(Serial())
     cells = MultiAgent(MultiWarehouse(), ("warehouse", "sku"))
     assert cells != MultiAgent(MultiWarehouse(), "sku")
-    params = pickle.loads(pickle.dumps(Params(inner=Serial().default_params(), team_share=0.5)))
+    params = pickle.loads(pickle.dumps(made.make_params(Serial().default_params(), team_share=0.5)))
     assert (params.team_share, params.max_steps_in_episode, params.discount) == (0.5, 365, np.float32(0.99))
 
 
@@ -222,12 +232,37 @@ def test_what_cannot_be_divided():
         MultiAgent(Mixed()).action_space(view.default_params())
 
 
+def test_time_limits_are_those_of_the_view(key):
+    view = MultiAgent(Serial())
+    params = view.make_params(Serial().make_params(max_steps_in_episode=9, discount=0.5))
+    assert (params.max_steps_in_episode, params.discount) == (9, 0.5)
+    _, state = view.reset(key, params)
+    *_, truncated, _ = view.step(key, state, jnp.zeros((3, 1)), params.replace(max_steps_in_episode=jnp.int32(1)))
+    assert truncated
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env", [DiscreteOrders(Serial(lead_times=(1,))), NETWORK], ids=["choices", "numbers"])
+def test_views_keep_the_protocol(env):
+    check_environment(MultiAgent(env), length=4)
+
+
+def test_centres_decide_about_orders_alone():
+    shop = Ecommerce(2, 2, 2)
+    view = MultiAgent(shop, "centre")
+    with pytest.raises(ValueError, match=r"by centre divides 1 array\(s\) of the action, not 3: wrap Ecommerce in an"):
+        view.action_space(view.default_params())
+    choices = MultiAgent(DiscreteOrders(shop, max_order=3), "centre")
+    assert choices.agents == ("centre_0", "centre_1")
+    assert choices.action_space(choices.default_params()).shape == (2, 2)
+
+
 def test_independent_learners_improve_the_team(key):
     """Players of the beer game learn by policy gradients, with one set of parameters and each from its own
     observation. A player who sticks to the incoming order starts as one of five choices."""
     env = OrderDeviations(BeerGame())
     view = MultiAgent(env)
-    params = Params(inner=env.make_params(), team_share=1.0)
+    params = view.make_params(env.make_params(), team_share=1.0)
     lanes, length, names = 256, 20, jnp.eye(view.num_agents)
 
     def logits(weights, observations):
