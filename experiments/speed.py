@@ -6,15 +6,18 @@ import importlib.util
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxinv import train
 from jaxinv.agents import MLP, PPO
+from jaxinv.demand import Trace
 from jaxinv.env import make, registered
+from jaxinv.env.multi_sku import MultiSku
 from jaxinv.env.multi_warehouse import MultiWarehouse
 from jaxinv.env.wrappers import DiscreteOrders, OrderUpTo
 
@@ -33,6 +36,17 @@ class Program:
     body: Callable[[Any, Any], Any]  # (carry, params) -> carry
     peer: str | None = None  # the program to compare with, or why it cannot be
     training: bool = False  # of ours: compiled as ``train.fit`` compiles; all else as ``jax.jit`` does
+
+
+@dataclasses.dataclass(frozen=True)
+class HostProgram:
+    """A loop of another package that runs in Python, one environment at a time."""
+
+    name: str
+    step: Callable[[], Any]
+    num_envs: int = 1
+    steps: int = 1
+    peer: str | None = None
 
 
 # -- rollouts ---------------------------------------------------------------------------------------------------------
@@ -60,6 +74,25 @@ def rollouts(num_envs: int, envs: tuple[str, ...], instances: tuple[tuple[int, i
         name = f"{warehouses} x {skus} with transfers, batched"
         programs.append(rollout(name, num_envs, larger, larger.default_params(), peer=peer))
     return programs + peers
+
+
+def networks(num_envs: int) -> list[Program | HostProgram]:
+    """Random orders in the network of gym-invmgmt, Poisson demand drawn on both sides; theirs takes one environment."""
+    peer, peers = _peer("gym_invmgmt", "gym-invmgmt network", _gym_invmgmt_rollout)
+    env, params = make("SupplyNetwork-v0", instance="gym-invmgmt/network-backlog")
+    return [rollout("gym-invmgmt's network, batched", num_envs, env, params, peer=peer), *peers]
+
+
+def many_items(num_envs: int, sizes: tuple[tuple[int, int], ...]) -> list[Program]:
+    """Random orders in chains of warehouses by SKUs, whose demand is replayed; every SKU in a warehouse is a step."""
+    programs = []
+    for warehouses, skus in sizes:
+        env = MultiSku(skus, warehouses)
+        quantity = np.random.default_rng(0).poisson(5.0, (365, skus))
+        trace = Trace(quantity=quantity, expected=np.full(quantity.shape, 5.0))  # type: ignore[arg-type]
+        program = rollout(f"MultiSku {warehouses} x {skus}, SKU-steps", num_envs, env, env.make_params(demand=trace))
+        programs.append(dataclasses.replace(program, steps=num_envs * warehouses * skus))
+    return programs
 
 
 def _random_orders(u: jax.Array, env: Any, params: Any) -> Any:
@@ -158,6 +191,19 @@ def _cartpole_rollout(name: str, num_envs: int) -> Program:
     return _loop(name, num_envs, env, params, step)
 
 
+def _gym_invmgmt_rollout(name: str) -> HostProgram:
+    env = importlib.import_module("gym_invmgmt").CoreEnv(scenario="network", backlog=True, num_periods=30)
+    env.reset(seed=0)
+    rng = np.random.default_rng(0)
+
+    def step():
+        *_, terminated, truncated, _ = env.step(rng.uniform(0.0, 20.0, len(env.network.reorder_links)))
+        if terminated or truncated:
+            env.reset()
+
+    return HostProgram(name, step)
+
+
 # -- training ---------------------------------------------------------------------------------------------------------
 def trainings(num_envs: int, num_steps: int) -> list[Program]:
     """Ours normalises observations and rewards, as it does
@@ -240,14 +286,17 @@ def _rejax_ppo(name: str, num_envs: int, num_steps: int) -> Program:
 
 
 # -- measuring --------------------------------------------------------------------------------------------------------
-def _peer(module: str, name: str, make: Callable[..., Program], *sizes: int) -> tuple[str | None, list[Program]]:
+def _peer(module: str, name: str, make: Callable[..., Any], *sizes: int) -> tuple[str | None, list[Any]]:
     """(its name, [its program]) where it is installed; (why not, []) where it is and does not run; else (None, [])."""
     if importlib.util.find_spec(module) is None:
         return None, []
     try:
         program = make(name, *sizes)
-        carry = jax.eval_shape(program.init, jax.random.key(0), program.params)
-        jax.eval_shape(program.body, carry, program.params)
+        if isinstance(program, HostProgram):
+            program.step()
+        else:
+            carry = jax.eval_shape(program.init, jax.random.key(0), program.params)
+            jax.eval_shape(program.body, carry, program.params)
     except Exception as error:  # whatever a version of another package does is a remark, not our failure
         return f"{name} failed: {type(error).__name__}: {error}".splitlines()[0][:100], []
     return name, [program]
@@ -281,9 +330,29 @@ class _Timer:
         return (time.perf_counter() - before) / self.length
 
 
-def compare(programs: list[Program], repeats: int, seconds: float) -> list[dict[str, Any]]:
+class _HostTimer:
+    """The same of a loop in Python."""
+
+    compile_seconds = 0.0
+
+    def __init__(self, program: HostProgram, seconds: float):
+        self.step, self.length = program.step, 10
+        elapsed = self() * self.length
+        self.length = max(1, round(self.length * seconds / elapsed))
+
+    def __call__(self) -> float:
+        before = time.perf_counter()
+        for _ in range(self.length):
+            self.step()
+        return (time.perf_counter() - before) / self.length
+
+
+def compare(programs: Sequence[Program | HostProgram], repeats: int, seconds: float) -> list[dict[str, Any]]:
     """A row per program: the median of ``repeats`` rates, each over about ``seconds``, taken in turns."""
-    timers = [_Timer(program, seconds) for program in programs]
+    timers = [
+        _HostTimer(program, seconds) if isinstance(program, HostProgram) else _Timer(program, seconds)
+        for program in programs
+    ]
     times = list(zip(*([timer() for timer in timers] for _ in range(repeats)), strict=True))
     rates = {p.name: p.steps / statistics.median(t) for p, t in zip(programs, times, strict=True)}
     return [

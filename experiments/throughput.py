@@ -2,9 +2,9 @@
 
 Steady rates are medians of interleaved repeats in one process, compilation and warm-up excluded, so that ratios hold
 on a noisy machine where absolute figures do not. Peers (``pip install -e ".[peers]"``) are measured where installed:
-gymnax's CartPole rollout at the same number of environments, and rejax's PPO on CartPole with the same networks,
-periods, epochs and minibatches. Everything runs on one device, peers too (on CPU one XLA host device):
-programs are compared, not ways to shard them.
+gymnax's CartPole rollout at the same number of environments, gym-invmgmt's network beside the same one here, and
+rejax's PPO on CartPole with the same networks, periods, epochs and minibatches. Everything runs on one device, peers
+too (on CPU one XLA host device): programs are compared, not ways to shard them.
 """
 
 import dataclasses
@@ -18,6 +18,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from experiments import output
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -29,6 +31,10 @@ class Config:
     """registered environments of the rollouts besides lost sales; all of them unless some are given"""
     instances: tuple[tuple[int, int], ...] = ((4, 6), (8, 50))
     """warehouses and SKUs of the rollouts besides the 1 x 1 lost-sales problem"""
+    items: tuple[tuple[int, int], ...] = ((1, 200), (3, 200))
+    """warehouses in a chain and SKUs of the rollouts that are counted in SKU-steps"""
+    items_num_envs: int = 64
+    """number of environments of these"""
     ppo_num_envs: tuple[int, ...] = (64, 2048)
     """numbers of environments of the training runs"""
     num_steps: int = 128
@@ -41,20 +47,29 @@ class Config:
     """only to see that it runs: small sizes and short measurements, so the time is compilation and rates mean little"""
 
     def __post_init__(self):
-        for name in ("num_envs", "ppo_num_envs", "instances"):
-            if any(size < 1 for sizes in getattr(self, name) for size in (sizes if name == "instances" else (sizes,))):
+        for name in ("num_envs", "ppo_num_envs", "instances", "items"):
+            if any(size < 1 for sizes in getattr(self, name) for size in (sizes if type(sizes) is tuple else (sizes,))):
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if any(n % 4 for n in self.ppo_num_envs):
             raise ValueError(f"ppo_num_envs must be multiples of 4, the number of minibatches, got {self.ppo_num_envs}")
-        for name in ("num_steps", "repeats", "seconds"):
+        for name in ("items_num_envs", "num_steps", "repeats", "seconds"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
 
 QUICK = {
-    "num_envs": (8,), "envs": ("DualSourcing-v0",), "instances": (), "ppo_num_envs": (4,), "num_steps": 4, "repeats": 2,
-    "seconds": 0.01,
+    "num_envs": (8,), "instances": (), "items": ((1, 20),), "items_num_envs": 8, "ppo_num_envs": (4,), "num_steps": 4,
+    "repeats": 2, "seconds": 0.01,
 }  # fmt: skip
+
+
+def check_names(envs: tuple[str, ...]) -> None:
+    """Raises ``ValueError`` for names of environments that do not exist."""
+    if envs:
+        from jaxinv.env import registered
+
+        if unknown := [name for name in envs if name not in registered()]:
+            raise ValueError(f"no environment {unknown[0]!r}; registered are {', '.join(registered())}")
 
 
 def measure(config: Config) -> list[dict[str, Any]]:
@@ -62,8 +77,10 @@ def measure(config: Config) -> list[dict[str, Any]]:
     from experiments import speed  # jax and the rest: --help answers without them
 
     if config.quick:
-        config = dataclasses.replace(config, **QUICK)
+        config = dataclasses.replace(config, envs=config.envs or ("DualSourcing-v0",), **QUICK)
     groups = [speed.rollouts(n, config.envs, config.instances) for n in config.num_envs]
+    groups += [speed.networks(n) for n in config.num_envs]
+    groups.append(speed.many_items(config.items_num_envs, config.items))
     groups += [speed.trainings(n, config.num_steps) for n in config.ppo_num_envs]
     rows = []
     for programs in groups:
@@ -94,8 +111,8 @@ def main() -> None:
     os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # compile times are those of compiling
     try:
         config = tyro.cli(Config, description=__doc__)
-        if config.json is not None:
-            config.json.open("a").close()  # fail now, not after minutes of measuring
+        check_names(config.envs)
+        output.file(config.json)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     rows = measure(config)

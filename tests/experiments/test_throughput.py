@@ -1,5 +1,6 @@
 import json
 import sys
+import time
 
 import jax
 import pytest
@@ -31,7 +32,10 @@ def test_quick_run_writes_the_rows(monkeypatch, tmp_path, capsys):
     for row in rows:
         if row["ratio"] is not None:
             assert row["ratio"] == pytest.approx(row["steps_per_second"] / rates[row["peer"]])
-    for ours in ("lost sales L=4, public step", "lost sales L=4, batched", "PPO, lost sales L=4"):
+    for ours in (
+        "lost sales L=4, public step", "lost sales L=4, batched", "gym-invmgmt's network, batched",
+        "MultiSku 1 x 20, SKU-steps", "PPO, lost sales L=4",
+    ):  # fmt: skip
         assert ours in rates
     assert len(rates) == len(rows)
 
@@ -47,6 +51,16 @@ def test_larger_instances_move_stock_between_warehouses(key):
     assert jax.eval_shape(program.body, carry, program.params) == carry
 
 
+def test_a_peer_in_python_is_timed_beside_ours():
+    """Two loops of which one sleeps; the ratio is that of their rates."""
+    slow = speed.HostProgram("slow", lambda: time.sleep(0.002))
+    fast = speed.HostProgram("fast", lambda: None, peer="slow")
+    rows = speed.compare([fast, slow], 2, 0.01)
+    assert [row["name"] for row in rows] == ["fast", "slow"]
+    assert rows[1]["steps_per_second"] < 500
+    assert rows[0]["ratio"] == rows[0]["steps_per_second"] / rows[1]["steps_per_second"] > 10
+
+
 def test_unwritable_file_is_found_before_measuring(monkeypatch, tmp_path):
     monkeypatch.setattr(throughput, "measure", lambda config: pytest.fail("measured first"))
     with pytest.raises(SystemExit, match=r"error: .*absent"):
@@ -59,6 +73,7 @@ def test_unwritable_file_is_found_before_measuring(monkeypatch, tmp_path):
         (("--num-envs", "0"), "num_envs must be at least 1"),
         (("--ppo-num-envs", "6"), "multiples of 4"),
         (("--repeats", "0"), "repeats must be positive"),
+        (("--envs", "Nope-v0", "--quick"), "no environment 'Nope-v0'; registered are BeerGame-v0"),
     ],
 )
 def test_errors_name_the_field(monkeypatch, capsys, arguments, message):
