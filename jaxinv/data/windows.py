@@ -15,6 +15,7 @@ def replay_windows(
     stay within their dates: those before ``validation``, those from there and before ``test``, and those from ``test``
     on. The first ``history`` periods are only looked back on. The three share their arrays; parameters of an
     environment for one become those for another by ``params.replace(demand=...)``, with the same scales and costs.
+    Scales and initial stocks that ``make_params`` is not given follow from the mean over all dates.
 
     Raises ``ValueError`` where a part is shorter than an episode, and for dates that are out of order.
     """

@@ -19,6 +19,8 @@ class Trace(struct.Typed, Demand):
 
     ``expected`` [T, *shape] is the forecast of each day that was made beforehand, from other dates; ``mean`` tells
     it. Without one, ``mean`` is the mean of rows 0..``first``-1, the past of every episode, which must not be empty.
+    Without a state it is the mean over all rows: the scale of the demand, which numbers of a problem are measured in,
+    and no forecast.
     ``promotions`` [T, *shape] (1: one runs) are known ``announced`` days ahead, as in ``modifiers.Promotion``.
     """
 
@@ -69,10 +71,12 @@ class Trace(struct.Typed, Demand):
         return jnp.broadcast_to(demand, jnp.broadcast_shapes(jnp.shape(u), self.shape))
 
     def mean(self, state: DemandState | None = None, ahead: int | Array = 0) -> Array:
+        if state is None:
+            return jnp.mean(self.quantity if self.expected is None else self.expected, 0)
         if self.expected is None:
             past = (jnp.arange(len(self.quantity)) < self.first).astype(jnp.float32)
             return jnp.tensordot(past, self.quantity, 1, precision="highest") / jnp.maximum(jnp.sum(past), 1.0)
-        return jnp.mean(self.expected, 0) if state is None else self._row(self.expected, state, ahead)
+        return self._row(self.expected, state, ahead)
 
     def promotion(self, state: DemandState, ahead: int | Array = 0) -> Array:
         if self.promotions is None:

@@ -73,8 +73,7 @@ def make_params(sizes: dict[str, int], max_lead_time: int, max_return_delay: int
     mean = np.asarray(demand.mean())
     scale = mean.sum(0) / centres
     response = _response(given.numbers.get("response"), elasticity, reference)
-    check_law("Ecommerce", demand, lambda law: response.law(law, reference, reference, jnp.ones((regions, 1))))
-    return given.params(
+    params = given.params(
         demand=demand,
         response=response,
         reference_price=reference,
@@ -87,6 +86,8 @@ def make_params(sizes: dict[str, int], max_lead_time: int, max_return_delay: int
         initial_stock=np.ceil(scale * (lead_time[:, None] + 3)),
         demand_scale=np.maximum(scale, 0.1),
     )
+    check_law("Ecommerce", demand, lambda law: response.law(law, reference, reference, jnp.ones((regions, 1))))
+    return params
 
 
 def _response(response: Any, elasticity: Any, reference: np.ndarray) -> PriceResponse:
@@ -94,7 +95,7 @@ def _response(response: Any, elasticity: Any, reference: np.ndarray) -> PriceRes
     if response is not None and elasticity is not None:
         raise ValueError("Ecommerce: give response or elasticity, not both")
     if elasticity is not None:
-        array("Ecommerce.elasticity", elasticity, reference.shape)
+        array("Ecommerce.elasticity", elasticity, reference.shape, {"low": 0.0})
         return ConstantElasticity(elasticity)
     response = response() if callable(response) else response  # of an instance, made when it is needed
     if response is None:

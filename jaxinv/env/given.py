@@ -33,13 +33,14 @@ def structure(env: Any, **allowed: int | tuple[str, ...]) -> None:
             if value not in rule:
                 raise ValueError(f"{where} must be one of {', '.join(rule)}, got {value!r}")
         elif rule is not None and not (value is None and field.default is None):
-            object.__setattr__(env, field.name, whole(where, value, rule))
+            must = "must be None or" if field.default is None else "must be"
+            object.__setattr__(env, field.name, whole(where, value, rule, must))
 
 
-def whole(where: str, value: Any, low: int) -> int:
+def whole(where: str, value: Any, low: int, must: str = "must be") -> int:
     """``value`` if it is a whole number from ``low`` on."""
     if not _is_whole(value, low):
-        raise ValueError(f"{where} must be a whole number >= {low}, got {value!r}")
+        raise ValueError(f"{where} {must} a whole number >= {low}, got {value!r}")
     return int(value)
 
 

@@ -14,6 +14,7 @@ from jaxinv import struct
 from jaxinv.demand.unexpected import Unexpected
 from jaxinv.env import core, dynamics, spaces
 from jaxinv.env.dynamics import UNLIMITED
+from jaxinv.env.given import structure
 from jaxinv.env.regimes import Chain, Schedule
 from jaxinv.env.wrappers import ActionWrapper, Wrapper
 
@@ -111,8 +112,7 @@ class Shocked(Wrapper):
     max_slip: int = 0  # periods, the longest slip
 
     def __post_init__(self):
-        if not isinstance(self.max_slip, int) or self.max_slip < 0:
-            raise ValueError(f"Shocked.max_slip must be a whole number >= 0, got {self.max_slip!r}")
+        structure(self, max_slip=0)
         inside = self.env
         while isinstance(inside, Wrapper):
             if isinstance(inside, ActionWrapper | Shocked):
@@ -295,12 +295,10 @@ def _numbers(params: Any) -> list[str]:
 
 def _rows(name: str, value: Any, count: int, shape: tuple[int, ...]) -> np.ndarray:
     """``value`` [R, ...] of every regime, to be broadcast to ``shape``; a single number holds in all."""
-    rows = np.asarray(value, np.float32)
+    rows = struct.check(f"Shocked.{name}", value, {"low": 0.0}).astype(np.float32)
     rows = np.full(count, rows) if rows.ndim == 0 else rows
     if len(rows) != count:
         raise ValueError(f"Shocked.{name} must have {count} entries, one per regime, got shape {rows.shape}")
-    if np.isnan(rows).any() or (rows < 0).any():
-        raise ValueError(f"Shocked.{name} must be >= 0, got {value!r}")
     try:
         fits = np.broadcast_shapes(rows.shape[1:], shape) == shape
     except ValueError:

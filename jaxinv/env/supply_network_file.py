@@ -9,11 +9,13 @@
 * ``arcs``: ``from``, ``to``, ``lead_time``, with components ``component``, and any number that ``Params`` has per arc.
 * ``markets``: ``name``, ``from`` (the node that serves it), any number that ``Params`` has per market, and ``demand``:
   its ``kind`` and numbers, as ``demand.make_demand`` takes them, of one kind in all markets.
-* whatever else ``SupplyNetwork`` and ``Params`` have fields for, by their names.
+* whatever else ``SupplyNetwork`` and ``Params`` have fields for, by their names: a number of nodes, arcs or markets
+  that is given there is that of all that do not tell their own.
 
 With ``num_skus``, a number is one for all or a list with one per SKU.
 """
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,9 +23,13 @@ from typing import Any
 
 import numpy as np
 
+from jaxinv import struct
 from jaxinv.demand.named import make_demand
+from jaxinv.env.given import whole
+from jaxinv.env.supply_network_params import Params, names_by_axis
 from jaxinv.env.supply_network_topology import Arc, Topology
 
+NAME = "SupplyNetwork-v0"
 KINDS = ("source", "factory", "distributor", "retailer")
 _STOCK = ("holding_cost", "initial_stock")
 _OF_KIND = {
@@ -32,10 +38,8 @@ _OF_KIND = {
     "distributor": _STOCK,
     "retailer": _STOCK,
 }
-_OF_ARC = (
-    "unit_cost", "fixed_order_cost", "pipeline_cost", "unfilled_cost", "batch_size", "minimum_order", "demand_scale",
-)  # fmt: skip
-_OF_MARKET = ("price", "stockout_cost", "backlog_share")
+_PARAMETERS = {field.name: field.metadata for field in dataclasses.fields(Params) if "dtype" in field.metadata}
+_OF_ARC, _OF_MARKET = (tuple(name for name, x in _PARAMETERS.items() if x["shape"] == axes) for axes in ("EK", "MK"))
 _KINDS_OF_DEMAND = ("poisson", "geometric", "negative_binomial", "gamma", "normal", "uniform")
 
 
@@ -56,7 +60,12 @@ def read(path: Any) -> dict[str, Any]:
 
 def settings(description: Mapping[str, Any]) -> dict[str, Any]:
     """What ``registry.build`` takes, from a description. Raises ``ValueError`` for what it must not say."""
+    if description.get("env", NAME) != NAME:
+        raise ValueError(f"env must be {NAME}, got {description['env']!r}")
+    for key in {"topology", "demand"} & description.keys():
+        raise ValueError(f"{key} must not be given besides nodes, arcs and markets, which tell it")
     rest = {key: value for key, value in description.items() if key not in ("nodes", "arcs", "markets", "env")}
+    num_skus = whole("num_skus", rest.get("num_skus", 1), 1)
     nodes, arcs, markets = (_entries(description, what) for what in ("nodes", "arcs", "markets"))
     numbers: dict[str, dict[str, Any]] = {}
 
@@ -101,8 +110,22 @@ def settings(description: Mapping[str, Any]) -> dict[str, Any]:
         markets=tuple(links),
         plants=tuple(name for name, kind in kinds.items() if kind == "factory" and name not in supplied),
     )
-    demand = _demand([name for _, name in links], demands, rest.get("num_skus", 1))
+    for key in _PARAMETERS.keys() & rest.keys():
+        rest[key] = _of_all(key, rest[key], topology, numbers.pop(key, {}))
+    demand = _demand([name for _, name in links], demands, num_skus)
     return {"topology": topology, "demand": demand, **rest, **numbers}
+
+
+def _of_all(key: str, value: Any, topology: Topology, named: Mapping[str, Any]) -> Any:
+    """What stands at the top of a file for all, or by name, where some have ``named`` their own."""
+    if isinstance(value, Mapping):
+        return {**{name: _number(number, key, repr(name)) for name, number in value.items()}, **named}
+    value = _number(value, key, "the network")
+    if not named:
+        return value
+    if np.ndim(value) > 0:
+        raise ValueError(f"{key} of the network must be one number where some tell their own, got {value!r}")
+    return {**dict.fromkeys(names_by_axis(topology)[_PARAMETERS[key]["shape"][0]], value), **named}
 
 
 def _demand(names: list[str], demands: list[Any], num_skus: int) -> Any:
@@ -154,8 +177,12 @@ def _numbers(entry: Mapping[str, Any], other: tuple[str, ...], known: tuple[str,
 
 
 def _number(value: Any, key: str, where: str) -> Any:
-    """A number, or several; YAML reads those like 1e6 as text."""
+    """A number, or several, checked where it is one of the parameters; YAML reads those like 1e6 as text."""
     try:
-        return np.asarray(value, float).tolist()
+        number = np.asarray(value, float)
     except (TypeError, ValueError):
-        raise ValueError(f"{key} of {where} must be a number, got {value!r}") from None
+        number = np.asarray(np.nan)
+    if np.isnan(number).any():  # or nothing at all
+        raise ValueError(f"{key} of {where} must be a number, got {value!r}")
+    struct.check(f"{key} of {where}", number.tolist(), _PARAMETERS.get(key, {}))
+    return number.tolist()

@@ -6,6 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
+from jaxinv.env.given import whole, wholes
+
 
 @dataclasses.dataclass(frozen=True)
 class Arc:
@@ -15,6 +17,10 @@ class Arc:
     customer: str
     lead_time: int = 1  # periods
     component: str = ""  # what it brings, where the customer assembles several components
+
+    def __post_init__(self):
+        lead_time = whole(f"Topology: the lead time of {self.name}", self.lead_time, 0)
+        object.__setattr__(self, "lead_time", lead_time)
 
     @property
     def name(self) -> str:
@@ -37,6 +43,19 @@ class Topology:
     plants: tuple[str, ...] = ()  # those of ``nodes`` that need no supply: their raw material is not modelled
 
     def __post_init__(self):
+        for field in dataclasses.fields(self):
+            listed = getattr(self, field.name)
+            if not isinstance(listed, list | tuple):
+                raise ValueError(f"Topology.{field.name} must be a tuple, got {listed!r}")
+            as_tuples = (tuple(entry) if isinstance(entry, list) else entry for entry in listed)
+            object.__setattr__(self, field.name, tuple(as_tuples))  # lists would have no hash
+        for what, entries, fits in (
+            ("nodes must be strings", (*self.nodes, *self.sources, *self.plants), lambda x: isinstance(x, str)),
+            ("arcs must be Arcs", self.arcs, lambda x: isinstance(x, Arc)),
+            ("markets must be pairs", self.markets, lambda x: isinstance(x, tuple) and len(x) == 2),
+        ):
+            if strangers := [entry for entry in entries if not fits(entry)]:
+                raise ValueError(f"Topology: {what}, got {strangers[0]!r}")
         names = (*self.nodes, *self.sources)
         for name in names:
             if names.count(name) > 1:
@@ -50,10 +69,6 @@ class Topology:
                 if listed.count(name) > 1:
                     raise ValueError(f"Topology: there are two {what}s {name}")
         for arc in self.arcs:
-            if isinstance(arc.lead_time, bool) or not isinstance(arc.lead_time, int) or arc.lead_time < 0:
-                raise ValueError(
-                    f"Topology: the lead time of {arc.name} must be a whole number >= 0, got {arc.lead_time!r}"
-                )
             if arc.customer in self.sources:
                 raise ValueError(f"Topology: {arc.name} supplies a source, which lies outside the network")
         for what in ("arcs", "markets"):
@@ -182,6 +197,7 @@ class Topology:
 def serial(lead_times: Sequence[int]) -> Topology:
     """A chain: ``source`` supplies the last of ``node1``, ``node2``, ...; ``node1`` serves ``market``. Lead times into
     ``node1``, ``node2``, ..."""
+    lead_times = wholes("serial: lead_times", lead_times, 0, "node")
     names = [f"node{i + 1}" for i in range(len(lead_times))]
     arcs = [Arc(s, c, lead) for s, c, lead in zip([*names[1:], "source"], names, lead_times, strict=True)]
     return Topology(tuple(names), ("source",), tuple(arcs), ((names[0], "market"),))
@@ -189,6 +205,7 @@ def serial(lead_times: Sequence[int]) -> Topology:
 
 def divergent(lead_time: int, retailer_lead_times: Sequence[int]) -> Topology:
     """``source`` supplies ``warehouse``, which supplies ``retailer1``, ``retailer2``, ... with a market each."""
+    retailer_lead_times = wholes("divergent: retailer_lead_times", retailer_lead_times, 0, "retailer")
     retailers = [f"retailer{i + 1}" for i in range(len(retailer_lead_times))]
     arcs = [Arc("warehouse", name, lead) for name, lead in zip(retailers, retailer_lead_times, strict=True)]
     markets = tuple((name, f"market{i + 1}") for i, name in enumerate(retailers))
@@ -198,6 +215,7 @@ def divergent(lead_time: int, retailer_lead_times: Sequence[int]) -> Topology:
 def assembly(lead_time: int, component_lead_times: Sequence[int]) -> Topology:
     """``supplier1``, ``supplier2``, ... send ``component1``, ``component2``, ... to ``assembly``, which supplies
     ``retailer``. How many of each a unit takes is a number: ``Params.components``."""
+    component_lead_times = wholes("assembly: component_lead_times", component_lead_times, 0, "component")
     suppliers = [f"supplier{i + 1}" for i in range(len(component_lead_times))]
     arcs = [
         Arc(name, "assembly", lead, f"component{i + 1}")
@@ -210,6 +228,13 @@ def assembly(lead_time: int, component_lead_times: Sequence[int]) -> Topology:
 def diamond(lead_times: Sequence[int], factory_lead_times: Sequence[int]) -> Topology:
     """``source`` supplies ``factory1``, ``factory2``, ..., which all supply ``retailer``: lead times to the retailer,
     and to the factories."""
+    lead_times = wholes("diamond: lead_times", lead_times, 0, "factory")
+    factory_lead_times = wholes("diamond: factory_lead_times", factory_lead_times, 0, "factory")
+    if len(lead_times) != len(factory_lead_times):
+        raise ValueError(
+            f"diamond: lead_times and factory_lead_times must be as many, got {len(lead_times)} and "
+            f"{len(factory_lead_times)}"
+        )
     factories = [f"factory{i + 1}" for i in range(len(lead_times))]
     down = [Arc(name, "retailer", lead) for name, lead in zip(factories, lead_times, strict=True)]
     up = [Arc("source", name, lead) for name, lead in zip(factories, factory_lead_times, strict=True)]

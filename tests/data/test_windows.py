@@ -53,6 +53,17 @@ def test_the_three_share_their_arrays():
     assert windows["test"].start_day == panel().start_day
 
 
+def test_scales_are_those_of_the_whole_panel():
+    """Not of its first weeks, in which most items of a shop may not have been sold at all."""
+    shop = load_panel("online_retail")
+    windows = replay_windows(shop, validation="2011-06-01", test="2011-09-01", length=60)
+    params = MultiSku(num_skus=len(shop.skus)).make_params(demand=windows["train"])
+    mean = shop.quantity.sum(1).mean(0)
+    np.testing.assert_allclose(params.demand_scale, np.maximum(mean, 0.1), rtol=1e-5)
+    first_weeks = np.maximum(shop.quantity[:28].sum(1).mean(0), 0.1)
+    assert (mean / first_weeks).max() > 50.0
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

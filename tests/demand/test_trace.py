@@ -56,8 +56,12 @@ def state(row):
 
 def test_without_a_forecast_the_mean_is_that_of_the_past():
     process = trace()
-    np.testing.assert_allclose(process.mean(), QUANTITY[:10].mean(0), rtol=1e-6)
-    np.testing.assert_array_equal(process.mean(state(15), 3), process.mean())
+    np.testing.assert_allclose(process.mean(state(15), 3), QUANTITY[:10].mean(0), rtol=1e-6)
+
+
+def test_without_a_state_the_mean_is_over_all_days():
+    np.testing.assert_allclose(trace().mean(), QUANTITY.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(trace(expected=2.0 * QUANTITY).mean(), 2.0 * QUANTITY.mean(0), rtol=1e-6)
 
 
 def test_nothing_of_the_window_is_known_beforehand():

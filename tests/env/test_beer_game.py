@@ -195,7 +195,7 @@ def test_forgetting_the_supply_line_costs():
 @pytest.mark.parametrize(
     ("structure", "message"),
     [
-        (dict(order_delays=(2, 0, 2, 1)), "BeerGame.order_delays must be whole numbers >= 1, one per stage .*; got"),
+        (dict(order_delays=(2, 0, 2, 1)), "BeerGame.order_delays must be whole numbers >= 1, one per player .*, got"),
         (dict(transport_delays=(2.0,) * 4), "BeerGame.transport_delays must be whole numbers >= 1"),
         (dict(order_delays=(1, 1)), "BeerGame.order_delays and transport_delays must be as many, got 2 and 4"),
     ],
@@ -210,8 +210,9 @@ def test_bad_structure_raises(structure, message):
     [
         (dict(stockout_cost=1.0), "BeerGame has no parameter 'stockout_cost'; it has .*backlog_cost"),
         (dict(demand=Poisson([1.0] * 4)), r"BeerGame.demand must be a demand process of shape \(\), got \(4,\)"),
-        (dict(initial_flow=[1.0, 2.0]), r"BeerGame.initial_flow must have shape \(4,\) or \(\), got shape \(2,\)"),
-        (dict(smoothing=1.5), "smoothing must be <= 1.0"),
+        (dict(initial_flow=[1.0, 2.0]), r"BeerGame.initial_flow must have shape \(4,\) .*, got shape \(2,\)"),
+        (dict(smoothing=1.5), "BeerGame.smoothing must be <= 1.0"),
+        (dict(max_steps_in_episode=[3, 4]), "BeerGame.max_steps_in_episode must be one number"),
     ],
 )
 def test_bad_numbers_raise(numbers, message):

@@ -282,8 +282,6 @@ def test_the_ledger_is_the_reward_and_tells_who_earned_it(seed):
 
 def test_exchanged_centres_regions_and_skus_exchange_the_ledger():
     params, actions, u, states, outcomes = example(0)
-    from jaxinv.env.ecommerce_params import _SHAPES
-
     order = {"F": np.array([1, 0]), "K": np.array([2, 0, 1]), "R": np.array([3, 1, 0, 2])}
 
     def exchanged(x, axes):
@@ -291,7 +289,11 @@ def test_exchanged_centres_regions_and_skus_exchange_the_ledger():
             x = np.take(np.asarray(x), order[name], axis - len(axes))
         return jnp.asarray(x)
 
-    numbers = {name: exchanged(getattr(params, name), axes) for name, axes in _SHAPES.items()}
+    numbers = {
+        field.name: exchanged(getattr(params, field.name), axes)
+        for field in dataclasses.fields(params)
+        if (axes := field.metadata.get("shape"))
+    }
     demand = params.demand.replace(mean_demand=exchanged(params.demand.mean_demand, "RK"))
     response = ConstantElasticity(exchanged(params.response.elasticity, "K"))
     other = params.replace(demand=demand, response=response, **numbers)
@@ -435,12 +437,16 @@ def test_controls_are_decoded_within_bounds():
         ({"demand": Trace(jnp.ones((9, 4, 3)), first=1, last=2)}, "Ecommerce.demand must have a law"),
         ({"response": 2.0}, "Ecommerce.response must be a PriceResponse, got float"),
         ({"response": ConstantElasticity(1.0), "elasticity": 1.0}, "give response or elasticity, not both"),
-        ({"elasticity": -1.0}, "ConstantElasticity.elasticity must be >= 0.0, got -1.0"),
+        ({"elasticity": -1.0}, "Ecommerce.elasticity must be >= 0.0, got -1.0"),
+        ({"elasticity": [1.0, 2.0]}, r"Ecommerce.elasticity must have shape \(3,\) .*, got shape \(2,\)"),
+        ({"response": Logit([0.1, 0.2], 1.0)}, "Ecommerce.response must hold 3 numbers, one per SKU, or one for all"),
+        ({"lead_time": [0, 1, 2]}, r"Ecommerce.lead_time must have shape \(2,\) .*, got shape \(3,\)"),
+        ({"reference_price": "abc"}, "Ecommerce.reference_price must be numeric, got 'abc'"),
         ({"shipping_cost": jnp.ones((3, 4))}, r"Ecommerce.shipping_cost must have shape \(2, 4\) .*got shape \(3, 4\)"),
         ({"lead_time": 3}, "Ecommerce.lead_time must be <= max_lead_time = 2, got 3"),
         ({"return_delay": 4}, "Ecommerce.return_delay must be <= max_return_delay = 3, got 4"),
-        ({"return_delay": 0}, "Params.return_delay must be >= 1"),
-        ({"return_share": 1.5}, "Params.return_share must be <= 1.0"),
+        ({"return_delay": 0}, "Ecommerce.return_delay must be >= 1"),
+        ({"return_share": 1.5}, "Ecommerce.return_share must be <= 1.0"),
         ({"price_low": 30.0}, "Ecommerce.reference_price must be within price_low and price_high"),
     ],
 )

@@ -286,12 +286,12 @@ def test_observation_has_the_documented_features(transfers, lead_time):
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [
-        ({"holding_cost": -1.0}, r"Params\.holding_cost must be >= 0"),
-        ({"price": float("nan")}, r"Params\.price must not hold NaN"),
-        ({"backlog_share": 1.5}, r"Params\.backlog_share must be <= 1"),
+        ({"holding_cost": -1.0}, r"MultiWarehouse\.holding_cost must be >= 0"),
+        ({"price": float("nan")}, r"MultiWarehouse\.price must not hold NaN"),
+        ({"backlog_share": 1.5}, r"MultiWarehouse\.backlog_share must be <= 1"),
         ({"prices": 1.0}, r"no parameter 'prices'"),
         ({"volume": [1.0, 2.0, 3.0]}, r"volume must have shape \(2,\)"),
-        ({"lead_time": 7}, r"lead_time must be whole numbers of 0\.\.2, got 7"),
+        ({"lead_time": 7}, "MultiWarehouse.lead_time must be <= max_lead_time = 2, got 7"),
         ({"lead_time_probs": [[0.5, 0.2, 0.2]]}, "lead_time_probs must sum to 1"),
         ({"lead_time": 1, "lead_time_probs": [[1.0, 0.0, 0.0]]}, "not both"),
         ({"transfer_lead_time": 3}, "transfer_lead_time must be <= max_lead_time = 2, got 3"),

@@ -255,9 +255,9 @@ def test_what_policies_read():
     ("numbers", "message"),
     [
         (dict(cost=1.0), "PerishablePair has no parameter 'cost'; it has .*substitution"),
-        (dict(price=[1.0, 2.0, 3.0]), r"PerishablePair.price must be of shape \(2,\), got \(3,\)"),
-        (dict(price=-1.0), "Params.price must be >= 0"),
-        (dict(substitution=1.5), "Params.substitution must be <= 1"),
+        (dict(price=[1.0, 2.0, 3.0]), r"PerishablePair.price must have shape \(2,\) .*, got shape \(3,\)"),
+        (dict(price=-1.0), "PerishablePair.price must be >= 0"),
+        (dict(substitution=1.5), "PerishablePair.substitution must be <= 1"),
         (dict(demand=Poisson(5.0)), r"demand must be a demand process of shape \(2,\), got \(\)"),
         (dict(demand=5.0), r"shape \(2,\), got float"),
     ],

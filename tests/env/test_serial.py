@@ -205,7 +205,7 @@ def test_evaluation_sees_stages_and_customers():
 
 @pytest.mark.parametrize("lead_times", [(), (1, 0), (1.0,), 2, (True,)])
 def test_bad_structure_raises(lead_times):
-    with pytest.raises(ValueError, match=r"Serial.lead_times must be whole numbers >= 1, one per stage .*; got"):
+    with pytest.raises(ValueError, match=r"Serial.lead_times must be whole numbers >= 1, one per stage .*, got"):
         Serial(lead_times=lead_times)
 
 
@@ -215,10 +215,13 @@ def test_bad_structure_raises(lead_times):
         (dict(price=1.0), "Serial has no parameter 'price'; it has .*holding_cost"),
         (dict(demand=Poisson([1.0, 2.0, 3.0])), r"Serial.demand must be a demand process of shape \(\), got \(3,\)"),
         (dict(demand=3.0), "Serial.demand must be a demand process of shape .*, got float"),
-        (dict(holding_cost=[1.0, 2.0]), r"Serial.holding_cost must have shape \(3,\) or \(\), got shape \(2,\)"),
-        (dict(echelon_holding_cost=[1.0]), "Serial.echelon_holding_cost must have shape"),
+        (dict(holding_cost=[1.0, 2.0]), r"Serial.holding_cost must have shape \(3,\) .*, got shape \(2,\)"),
+        (dict(echelon_holding_cost=[1.0, 2.0]), "Serial.echelon_holding_cost must have shape"),
         (dict(echelon_holding_cost=1.0, holding_cost=1.0), "cannot both be given"),
-        (dict(transit_cost=-1.0), "transit_cost must be >= 0"),
+        (dict(transit_cost=-1.0), "Serial.transit_cost must be >= 0"),
+        (dict(demand_scale=[1, 10, 100]), r"Serial.demand_scale must be one number, got shape \(3,\)"),
+        (dict(stockout_cost=[30, 1]), "Serial.stockout_cost must be one number"),
+        (dict(initial_inventory=[5, -5, 5]), r"initial_inventory must be >= 0 but for stage 0.*; got \[5, -5, 5\]"),
     ],
 )
 def test_bad_numbers_raise(numbers, message):

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxinv.demand import Geometric, Poisson
+from jaxinv.demand import Geometric, Poisson, Trace, UniformInteger
+from jaxinv.demand.price import PricedTrace
 from jaxinv.env import build, make
 from jaxinv.env.single_item import SingleItem
 from jaxinv.env.single_item import State as SingleState
@@ -151,6 +152,22 @@ def test_demand_responds_to_service():
     np.testing.assert_allclose(factors, [1.0, 0.5, 0.75, 1.125])
     np.testing.assert_allclose(float(state.goodwill[0][0]), 0.5625)
     assert seen == [float(Geometric(20.0 * f).quantile(jnp.float32(0.3))) for f in factors]
+
+
+def test_values_that_are_given_respond_by_themselves():
+    """They have no law that could be scaled; a law that cannot be is refused."""
+    sold = np.full((9, 1, 1), 4.0)
+    env = SupplyNetwork(serial([0]), goodwill=True)
+    for replayed in (Trace(sold, expected=sold), PricedTrace(sold, expected=sold)):
+        params = env.make_params(demand=replayed, goodwill_decay=0.5, initial_stock=0)
+        _, state = env.reset(jax.random.key(0), params)
+        for expected in (4.0, 2.0):
+            exo = env.exogenous(jnp.zeros(0), state, params)
+            state, outcome = env.transition(state, jnp.zeros((1, 1)), exo, params)
+            assert float(outcome.ledger.demanded[0, 0]) == expected
+    with pytest.raises(ValueError, match=r"SupplyNetwork.demand must have a law .*UniformInteger cannot be scaled"):
+        env.make_params(demand=UniformInteger([[0.0]], [[8.0]]))
+    SupplyNetwork(serial([0])).make_params(demand=UniformInteger([[0.0]], [[8.0]]))
 
 
 # -- physics ----------------------------------------------------------------------------------------------------------
@@ -378,8 +395,9 @@ def described(**changes):
         ({"nodes__3": {"name": "ore", "kind": "source"}}, "there are two nodes 'ore'"),
         ({"nodes__2__capacity": 3}, "retailer 'shop' has no 'capacity'; it may have holding_cost, initial_stock"),
         ({"nodes__1__capacity": "much"}, "capacity of factory 'mill' must be a number, got 'much'"),
-        ({"nodes__1__capacity": -2}, "capacity must be >= 0"),
-        ({"nodes__1__yield_rate": 0}, "yield_rate must be > 0"),
+        ({"nodes__1__capacity": -2}, "capacity of factory 'mill' must be >= 0.0, got -2.0"),
+        ({"nodes__1__capacity": None}, "capacity of factory 'mill' must be a number, got None"),
+        ({"nodes__1__yield_rate": 0}, "yield_rate of factory 'mill' must be > 0.0, got 0.0"),
         ({"nodes__1__components": {"wheel": 2}}, "components names 'mill:wheel'; there are mill, shop"),
         ({"arcs__0__from": "sea"}, "sea->mill names 'sea', which is no node; there are mill, shop, ore"),
         ({"arcs__1__lead_time": -1}, "lead time of mill->shop must be a whole number >= 0, got -1"),
@@ -400,13 +418,22 @@ def described(**changes):
         ({"markets__0__demand": 4}, "demand of market 'town' needs a kind of poisson, .*; got 4"),
         ({"markets__0__demand__mean": "some"}, "demand.mean of market 'town' must be a number, got 'some'"),
         ({"markets__0__demand__mean": [1, 2]}, "demand.mean of market 'town' must be a number, or one per SKU"),
-        ({"markets__0__backlog_share": 2}, "backlog_share must be <= 1"),
+        ({"markets__0__backlog_share": 2}, "backlog_share of market 'town' must be <= 1.0, got 2.0"),
+        ({"markets__0__price": None}, "price of market 'town' must be a number, got None"),
+        ({"arcs__0__unit_cost": [1, 2]}, r"unit_cost of ore->mill must have shape \(1,\) .*, got shape \(2,\)"),
         (
             {"markets__1": {"name": "city", "from": "shop", "demand": {"kind": "geometric", "mean": 4}}},
             "demand of all markets must be of one kind with the same numbers: 'town' has",
         ),
         ({"alocation": "priority"}, "SupplyNetwork has no parameter 'alocation'"),
         ({"allocation": "fair"}, "allocation must be one of priority, proportional, got 'fair'"),
+        ({"num_skus": "2"}, "num_skus must be a whole number >= 1, got '2'"),
+        ({"goodwill": "no"}, "goodwill must be True or False, got 'no'"),
+        ({"env": "Serial-v0"}, "env must be SupplyNetwork-v0, got 'Serial-v0'"),
+        ({"demand": "poisson"}, "demand must not be given besides nodes, arcs and markets"),
+        ({"holding_cost": [1, 2]}, r"holding_cost of the network must be one number where .*, got \[1.0, 2.0\]"),
+        ({"holding_cost": -7}, "holding_cost of the network must be >= 0.0, got -7.0"),
+        ({"holding_cost": {"kiosk": 1}}, "holding_cost names 'kiosk'; there are mill, shop"),
     ],
 )
 def test_files_that_do_not_fit_say_what_and_where(tmp_path, changes, message):
@@ -414,6 +441,16 @@ def test_files_that_do_not_fit_say_what_and_where(tmp_path, changes, message):
     file.write_text(json.dumps(described(**changes)))
     with pytest.raises(ValueError, match=f"network.json: .*{message}"):
         SupplyNetwork.from_file(file)
+
+
+def test_a_number_for_the_whole_network_is_that_of_those_who_tell_none():
+    description = described(holding_cost=7, capacity="5e1", nodes__2__holding_cost=2, discount="9e-1")
+    _, params = build("SupplyNetwork-v0", description)
+    assert params.holding_cost[:, 0].tolist() == [7, 2]
+    assert params.capacity[:, 0].tolist() == [9, 50, 50]
+    assert float(params.discount) == pytest.approx(0.9)
+    _, params = build("SupplyNetwork-v0", described(holding_cost={"mill": 5}))
+    assert params.holding_cost[:, 0].tolist() == [5, 1]
 
 
 @pytest.mark.parametrize("text", ["nodes: [", "3", None])
@@ -431,10 +468,11 @@ def test_what_is_no_description_is_named(tmp_path, text):
         ({"holding": 1}, "has no parameter 'holding'; it has .*holding_cost"),
         (
             {"holding_cost": [1.0, 2.0, 3.0]},
-            r"holding_cost must have shape \(2, 1\) or broadcast to it, got shape \(3,\)",
+            r"holding_cost must have shape \(2, 1\) or broadcast to it, got shape \(3, 1\)",
         ),
         ({"holding_cost": {"node3": 1.0}}, "holding_cost names 'node3'; there are node1, node2"),
-        ({"holding_cost": {"node1": [1, 2]}}, "holding_cost of node1 must be a number, or one per SKU"),
+        ({"holding_cost": {"node1": [1, 2]}}, r"holding_cost of node1 must have shape \(1,\) .*, got shape \(2,\)"),
+        ({"holding_cost": {"node1": -1}}, "SupplyNetwork.holding_cost of node1 must be >= 0.0, got -1"),
         ({"holding_cost": "low"}, "holding_cost must be numeric, got 'low'"),
         ({"price": -1.0}, "price must be >= 0"),
         ({"demand": Poisson(5.0)}, r"demand process of shape \(1, 1\), markets by SKUs, got \(\)"),
@@ -458,3 +496,28 @@ def test_numbers_that_do_not_fit_are_named(numbers, message):
 def test_structure_that_does_not_fit_is_named(structure, message):
     with pytest.raises(ValueError, match=message):
         SupplyNetwork(**structure)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: serial([]), r"serial: lead_times must be whole numbers >= 0, one per node, got \[\]"),
+        (lambda: divergent(1, []), "divergent: retailer_lead_times must be whole numbers >= 0"),
+        (lambda: assembly(1, [1.5]), "assembly: component_lead_times must be whole numbers >= 0"),
+        (lambda: diamond([1, 2], [1]), "lead_times and factory_lead_times must be as many, got 2 and 1"),
+        (lambda: Arc("a", "b", True), "lead time of a->b must be a whole number >= 0, got True"),
+        (lambda: Topology(("a",), ("s",), (("s", "a", 1),), (("a", "m"),)), r"arcs must be Arcs, got \('s', 'a', 1\)"),
+        (lambda: Topology(("a",), ("s",), (Arc("s", "a"),), ("a->m",)), "markets must be pairs, got 'a->m'"),
+        (lambda: Topology((1,), ("s",), (Arc("s", "a"),), (("a", "m"),)), "nodes must be strings, got 1"),
+        (lambda: Topology("a", ("s",), (Arc("s", "a"),), (("a", "m"),)), "Topology.nodes must be a tuple, got 'a'"),
+    ],
+)
+def test_topologies_that_do_not_fit_are_named(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_a_topology_of_lists_is_one_of_tuples():
+    listed = Topology(["a"], ["s"], [Arc("s", "a", np.int64(1))], [["a", "m"]])  # type: ignore[arg-type]
+    assert listed == Topology(("a",), ("s",), (Arc("s", "a", 1),), (("a", "m"),))
+    assert hash(SupplyNetwork(listed)) == hash(SupplyNetwork(listed))
