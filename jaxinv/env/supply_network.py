@@ -1,10 +1,9 @@
 """Any acyclic network of sources, factories, distributors, retailers and markets: ``SupplyNetwork-v0``."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -12,11 +11,10 @@ from jax import Array
 from jaxinv import struct
 from jaxinv.env import core, demand_driven, dynamics, spaces
 from jaxinv.env.demand_driven import DemandDriven, ExoState
-from jaxinv.env.dynamics import UNLIMITED
 from jaxinv.env.given import structure
 from jaxinv.env.multi_agent import ALL, Axes, Division, Owners
 from jaxinv.env.supply_network_file import read, settings
-from jaxinv.env.supply_network_ledger import Flows, ledger_of, minus, plus, sums, times
+from jaxinv.env.supply_network_ledger import Flows, ledger_of, minus, plus, sums
 from jaxinv.env.supply_network_params import Params, make_params
 from jaxinv.env.supply_network_topology import Topology, diamond
 
@@ -169,14 +167,13 @@ class SupplyNetwork(DemandDriven):
         sold = self._allocate(asked, t.server_of, self._producible(on_hand, minus(capacity, output), usage))
         sales = sums(sold, t.server_of, t.suppliers)
         on_hand = self._less(on_hand, sales, usage)
-        waiting = [jnp.maximum(b - s, 0.0) for b, s in zip(state.backlog, sold, strict=True)]
-        newly_unmet = minus(minus(asked, sold), waiting)
-        backlogged = times(params.backlog_share, newly_unmet)
+        unmet = zip(minus(asked, sold), state.backlog, sold, params.backlog_share, strict=True)
+        waiting, backlogged, lost = zip(*(dynamics.divide_unmet(*of_market) for of_market in unmet), strict=True)
         flows = Flows(
             demanded=demand,
             sold=sold,
-            lost=minus(newly_unmet, backlogged),
-            backlogged=backlogged,
+            lost=list(lost),
+            backlogged=list(backlogged),
             backlog=plus(waiting, backlogged),
             ordered=list(action),
             shipped=shipped,
@@ -280,23 +277,16 @@ class SupplyNetwork(DemandDriven):
         """Inventory position [E, K] of the stock that each arc replenishes, where a unit of output takes one unit."""
         return self.stock_position(state)[np.asarray(self.topology.stock_of)]
 
-    def order_action(self, orders: Array, flows: None = None) -> Array:
-        """The action that places ``orders`` [E, K]; there are no transfers."""
-        return orders
-
-    def supplier_orders(self, action: Array) -> tuple[Array, Callable[[Array], Array]]:
-        """Orders [n, K] of the arcs from sources."""
-        outside = np.flatnonzero(np.asarray(self.topology.supplier_of) >= len(self.topology.nodes))
-        return action[outside], lambda orders: action.at[outside].set(orders)
+    @property
+    def outside_orders(self) -> np.ndarray:  # type: ignore[override]
+        """The arcs from sources."""
+        return np.flatnonzero(np.asarray(self.topology.supplier_of) >= len(self.topology.nodes))
 
     def flow(self) -> tuple[tuple[str, str, str], ...]:
         arcs = ((arc.supplier, arc.customer, core.in_periods(arc.lead_time)) for arc in self.topology.arcs)
         return (*arcs, *((node, market, "") for node, market in self.topology.markets))
 
     # -- spaces and observation -----------------------------------------------------------------------------------
-    def action_space(self, params: Params) -> spaces.Box:
-        return spaces.Box(np.float32(0), np.float32(UNLIMITED), self.cells)
-
     @property
     def agent_axes(self) -> dict[str, Division]:
         """Nodes as agents, who order on the arcs into them."""
@@ -334,10 +324,9 @@ class SupplyNetwork(DemandDriven):
         features += [(x, unit[j]) for x, j in zip(state.backlog, t.server_of, strict=True)]
         features += [(x, jnp.ones_like(x)) for x in state.goodwill]
         if self.calendar:
-            for ahead in range(self.lead_time + 1):
-                expected = params.demand.mean(state.exo.demand, ahead)
+            for expected in self.expected_demand(state, params, self.lead_time + 1):
                 features += [(x, unit[j]) for x, j in zip(expected, t.server_of, strict=True)]
-            features.append((jax.nn.one_hot(state.exo.demand.day % 7, 7), jnp.ones(7)))
+            features.append((self.weekday(state), jnp.ones(7)))
         if self.horizon is not None:
             features.append((jnp.reshape(1.0 - state.time / self.horizon, (1,)), jnp.ones(1)))
         # Scaled as a whole: in the middle of so many pieces, XLA would compute number by number.
