@@ -21,7 +21,7 @@ from jaxinv.env.serial import Serial
 from jaxinv.env.single_item import SingleItem
 from jaxinv.env.supply_network import SupplyNetwork
 from jaxinv.evaluate import evaluate, sample_paths
-from jaxinv.optimise import network_bound
+from jaxinv.optimise import hindsight_bound
 from jaxinv.policies.clark_scarf import serial_cost, serial_optimum
 from jaxinv.policies.closed_forms import normal_newsvendor
 
@@ -134,7 +134,7 @@ class Problem:
         if isinstance(self.env, SupplyNetwork):
             length, params = self._horizon()
             paths = sample_paths(self.env, params, jax.random.key(0), min(self.num_paths, _PLANS), length)
-            plans = [length * network_bound(self.env, params, path).cost for path in paths.exogenous.demand]
+            plans = [length * hindsight_bound(self.env, params, path) for path in paths.exogenous.demand]
             return _mean(np.array(plans))
         covariance = policies.demand_covariance(self.params.demand)
         lead_times = self.env.warehouse_lead_time, self.env.store_lead_time
@@ -149,20 +149,21 @@ class Problem:
         echelon = isinstance(self.env, Serial) and isinstance(policy, policies.SerialBaseStock)
         if echelon and self.instance.criterion == "average":
             return serial_cost(self.env, self.params, np.broadcast_to(policy.level, self.env.cells)), None
-        for model in self._models():
+        for model in self._models(env):
             try:
-                return self._chain_cost(dataclasses.replace(model, env=env), policy), None
+                return self._chain_cost(model, policy), None
             except solvers.OutOfBounds:
                 continue
             except ValueError:  # it reaches too many states
                 break
         return self._simulated(policy, env)
 
-    def _models(self) -> Iterator[FiniteModel]:
-        """The model, and ones with wider bounds for policies that go beyond what is optimal."""
+    def _models(self, env: Any) -> Iterator[FiniteModel]:
+        """The model, its states moved by ``env``, and ones with wider bounds for policies that go beyond what is
+        optimal."""
         for factor in (1.0, 1.5, 3.0, 6.0):
             if self.model is not None and len(lattice := self.model.lattice.wider(factor)) < 2**31:
-                yield dataclasses.replace(self.model, lattice=lattice)
+                yield dataclasses.replace(self.model, lattice=lattice, env=env)
 
     def _chain_cost(self, model: FiniteModel, policy: Any) -> float:
         chain = solvers.reachable_chain(model, self.params, policy, max_states=int(_LARGEST_CHAIN / self._outcomes()))

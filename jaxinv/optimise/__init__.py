@@ -1,7 +1,7 @@
 """Policy search on the simulator, and what no policy can undercut."""
 
 from jaxinv.optimise.hindsight import hindsight_bound
-from jaxinv.optimise.network_bound import network_bound
+from jaxinv.optimise.hindsight_network import hindsight_plan
 from jaxinv.optimise.search import SearchResult, cross_entropy, grid_search, mean_cost
 from jaxinv.optimise.tuning import FromFactors, tune
 
@@ -11,7 +11,7 @@ __all__ = [
     "cross_entropy",
     "grid_search",
     "hindsight_bound",
+    "hindsight_plan",
     "mean_cost",
-    "network_bound",
     "tune",
 ]

@@ -1,4 +1,4 @@
-"""What no policy can undercut: the cheapest plan for someone who knows all demand beforehand."""
+"""What no policy can undercut: the cost of the best plan for someone who knows all demand beforehand."""
 
 from typing import Any
 
@@ -8,12 +8,26 @@ import numpy as np
 from jax import Array
 
 from jaxinv.env.multi_warehouse import MultiWarehouse
+from jaxinv.env.supply_network import SupplyNetwork
+from jaxinv.optimise.hindsight_network import hindsight_plan
 
 
-def hindsight_bound(env: MultiWarehouse, params: Any, demand: Array) -> Array:
-    """Lower bound on the mean cost per period of ``MultiWarehouse`` with lost sales along known demand.
+def hindsight_bound(env: MultiWarehouse | SupplyNetwork, params: Any, demand: Any) -> Any:
+    """Lower bound [] on the mean cost per period, undiscounted, along known ``demand`` of the periods that costs are
+    counted in: of ``MultiWarehouse`` with lost sales, [T, W, K] (vmap for several paths), or of a ``SupplyNetwork``
+    that begins anew, [T, M, K], on the host (:func:`hindsight_plan`).
 
-    ``demand``: [T, W, K] of the periods costs are counted in. Returns []; vmap for several paths.
+    Raises ``ValueError`` for other environments, and where the bound is not defined or demand does not fit.
+    """
+    if isinstance(env, SupplyNetwork):
+        return hindsight_plan(env, params, demand).cost
+    if isinstance(env, MultiWarehouse):
+        return _of_warehouses(env, params, demand)
+    raise ValueError(f"no bound in hindsight is known here for {type(env).__name__}")
+
+
+def _of_warehouses(env: MultiWarehouse, params: Any, demand: Array) -> Array:
+    """See :func:`hindsight_bound`.
 
     A unit demanded in period t is either lost, at its penalty, or served from a delivery in some period a <= t, at
     unit cost less price plus t - a periods of holding; the last delivery is the cheapest. With capacities, line
@@ -22,9 +36,9 @@ def hindsight_bound(env: MultiWarehouse, params: Any, demand: Array) -> Array:
     Science 5(1), with lost sales). A first delivery in the first period is free: it stands for whatever stock there
     was. Where stock can come from other warehouses (transfers, cross-shipping), a unit may also be had without any
     delivery at its price less the cheapest lane into its warehouse, which keeps the bound valid.
-
-    Raises ``ValueError`` where unmet demand waits.
     """
+    if demand.ndim != 3 or demand.shape[1:] != env.cells or not len(demand):
+        raise ValueError(f"demand must have shape (periods, *{env.cells}): warehouses by SKUs; got {demand.shape}")
     if np.asarray(params.backlog_share).max() > 0:
         raise ValueError("hindsight_bound is defined for lost sales: MultiWarehouse.backlog_share must be 0")
     lanes = [

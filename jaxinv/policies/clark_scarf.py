@@ -151,6 +151,8 @@ def _law(demand: Any, periods: int, step: float) -> _Law:
     """The law of the demand of ``periods`` periods on the lattice."""
     if isinstance(demand, NormalDist):
         return _normal(NormalDist(periods * demand.mean, periods**0.5 * demand.stdev), step)
+    if not isinstance(demand, Demand) or demand.shape != ():
+        raise ValueError(f"demand must be a demand process of shape () or a NormalDist, got {demand!r}")
     if isinstance(demand, Normal) and not demand.rounded:
         first, one = _normal(NormalDist(float(demand.location), float(demand.deviation)), step)
         if first < 0:
@@ -159,8 +161,6 @@ def _law(demand: Any, periods: int, step: float) -> _Law:
         for _ in range(periods):
             several = np.convolve(several, one)
         return _Law(periods * first, several)
-    if not isinstance(demand, Demand) or demand.shape != ():
-        raise ValueError(f"demand must be a demand process of shape () or a NormalDist, got {demand!r}")
     return _Law(0, demand_table(demand, periods))
 
 

@@ -15,6 +15,7 @@ from jaxinv import struct
 from jaxinv.demand import CorrelatedNormal, Demand
 from jaxinv.demand import Distribution as StationaryDemand
 from jaxinv.env import rationing
+from jaxinv.env.given import whole
 from jaxinv.policies import closed_forms
 
 
@@ -153,8 +154,19 @@ def cross_docking_bound(
     deviations and L_w, L_s the lead times, a newsvendor on a standard deviation of sqrt(L_w v + (L_s + 1) s^2) (Eppen
     and Schrage 1981; Federgruen and Zipkin 1984, Management Science 30(1)). The order-up-to level of the echelon is
     the mean demand of L_w + L_s + 1 periods plus the safety stock.
+
+    Raises ``ValueError`` for what is no covariance matrix, lead times or costs.
     """
     covariance = np.asarray(covariance, np.float64)
+    if covariance.ndim != 2 or covariance.shape[0] != covariance.shape[1] or not np.allclose(covariance, covariance.T):
+        raise ValueError(f"covariance must be a square matrix, the same as its transpose; got shape {covariance.shape}")
+    if not np.linalg.eigvalsh(covariance).min(initial=0.0) >= -1e-6 * np.abs(covariance).max(initial=0.0):
+        raise ValueError(f"covariance must have no negative eigenvalue, got {covariance.tolist()}")
+    for name, lead_time in (("warehouse_lead_time", warehouse_lead_time), ("store_lead_time", store_lead_time)):
+        whole(name, lead_time, 0)
+    for name, cost in (("holding", holding), ("penalty", penalty)):
+        if not np.all(np.asarray(cost) > 0.0):
+            raise ValueError(f"{name} must be > 0, got {np.asarray(cost).tolist()}")
     stores = np.sqrt(np.diagonal(covariance)).sum()
     deviation = np.sqrt(warehouse_lead_time * covariance.sum() + (store_lead_time + 1) * stores**2)
     return closed_forms.normal_newsvendor(0.0, deviation, holding, penalty)  # type: ignore[arg-type]

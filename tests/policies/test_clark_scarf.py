@@ -8,7 +8,7 @@ from stockpyl.ssm_serial import newsvendor_heuristic
 
 from jaxinv.demand import Cyclic, Normal, Poisson, UniformInteger
 from jaxinv.env.serial import Serial
-from jaxinv.policies.clark_scarf import clark_scarf, level_cost, newsvendor_levels, serial_optimum
+from jaxinv.policies.clark_scarf import clark_scarf, level_cost, newsvendor_levels, serial_cost, serial_optimum
 from jaxinv.policies.closed_forms import base_stock
 
 CHAIN = dict(lead_times=(1, 2, 2), holding_cost=(4.0, 2.5, 1.0), stockout_cost=20.0)
@@ -79,6 +79,9 @@ def test_what_every_unit_costs_does_not_move_the_levels():
     dearer, more = serial_optimum(env, env.make_params(**costs, unit_cost=[3.0, 2.0, 1.0], transit_cost=[9, 2, 0.5]))
     np.testing.assert_array_equal(dearer, levels)
     assert more == pytest.approx(cost + 5.0 * (6.0 + (2.0 - 1.0) + 0.5))
+    params = env.make_params(**costs, unit_cost=[3.0, 2.0, 1.0], transit_cost=[9, 2, 0.5])
+    assert serial_cost(env, params, levels) == more
+    assert serial_cost(env, params, levels + 1.0) > more
     late = Serial(lead_times=(1, 2, 2), hold_arrivals=False)
     assert serial_optimum(late, late.make_params(**costs))[1] == pytest.approx(cost - 5.0 * (2.5 + 1.0))
 
@@ -89,6 +92,12 @@ def test_what_every_unit_costs_does_not_move_the_levels():
         (dict(holding_cost=(1.0, 2.0)), r"holding_cost must have shape \(3,\), got \(2,\)"),
         (dict(holding_cost=(1.0, 2.0, 3.0)), "holding_cost must be > 0 and fall from the customers on, got"),
         (dict(stockout_cost=0.0), "stockout_cost must be > 0, got 0.0"),
+        (dict(lead_times=(1, 0, 2)), "lead_times must be whole numbers >= 1, one per stage"),
+        (dict(lead_times=(1, -1, 2)), "lead_times must be whole numbers >= 1, one per stage"),
+        (dict(lead_times=(1, 1.5, 2)), "lead_times must be whole numbers >= 1, one per stage"),
+        (dict(demand=NormalDist(5.0, 0.0)), "demand must have a standard deviation > 0, got 0"),
+        (dict(demand=Normal(5.0, 0.0, rounded=False)), "demand must have a standard deviation > 0, got 0"),
+        (dict(demand=Normal([5.0, 5.0], 1.0, rounded=False)), r"demand must be a demand process of shape \(\)"),
         (dict(demand=Poisson([5.0, 5.0])), r"demand must be a demand process of shape \(\) or a NormalDist"),
         (dict(demand=Cyclic((Poisson(1.0), Poisson(2.0)))), "demand must be the same in every period"),
     ],
@@ -96,6 +105,12 @@ def test_what_every_unit_costs_does_not_move_the_levels():
 def test_bad_input_raises(changed, message):
     with pytest.raises(ValueError, match=message):
         clark_scarf(**{"demand": Poisson(5.0), **CHAIN, **changed})
+
+
+@pytest.mark.parametrize("levels", [[3.0], [3.0, 4.0, 5.0], 3.0])
+def test_a_level_per_stage(levels):
+    with pytest.raises(ValueError, match="levels must be 2, one per stage, got shape"):
+        level_cost(levels, UniformInteger(0, 4), (1, 1), (2.0, 1.0), 9.0)
 
 
 def test_levels_that_would_only_lengthen_the_queue_raise():

@@ -93,6 +93,25 @@ def test_a_bound_with_one_store_is_a_newsvendor():
     assert bound == pytest.approx(10 * 0.17549833 * 2 * np.sqrt(6), rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (dict(covariance=[[4.0, 0.0]]), r"covariance must be a square matrix.*got shape \(1, 2\)"),
+        (dict(covariance=[[4.0, 1.0], [0.0, 4.0]]), "the same as its transpose"),
+        (dict(covariance=[[1.0, 2.0], [2.0, 1.0]]), "covariance must have no negative eigenvalue"),
+        (dict(covariance=[[np.nan]]), "covariance must"),
+        (dict(warehouse_lead_time=-1), "warehouse_lead_time must be a whole number >= 0, got -1"),
+        (dict(store_lead_time=1.5), "store_lead_time must be a whole number >= 0, got 1.5"),
+        (dict(holding=-1.0), "holding must be > 0, got -1.0"),
+        (dict(penalty=0.0), "penalty must be > 0, got 0.0"),
+    ],
+)
+def test_what_is_no_centre_without_stock_is_named(changed, message):
+    given = dict(covariance=[[4.0]], warehouse_lead_time=3, store_lead_time=2, holding=1.0, penalty=9.0)
+    with pytest.raises(ValueError, match=message):
+        cross_docking_bound(**{**given, **changed})
+
+
 def test_costs_have_slopes_in_the_levels():
     """Of balanced allocation, which is all that a centre without stock decides besides its order."""
     env = Distribution(num_stores=2, warehouse_lead_time=1, store_lead_time=1, cross_docking=True)

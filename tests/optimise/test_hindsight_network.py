@@ -12,7 +12,7 @@ from jaxinv.env import make
 from jaxinv.env.supply_network import SupplyNetwork
 from jaxinv.env.supply_network_topology import Arc, Topology, assembly, serial
 from jaxinv.evaluate import evaluate, sample_paths
-from jaxinv.optimise import network_bound
+from jaxinv.optimise import hindsight_bound, hindsight_plan
 from jaxinv.policies import NetworkBaseStock, NetworkReorderPoint
 
 
@@ -43,7 +43,7 @@ def test_it_is_the_best_of_all_plans():
     plans = np.array(list(itertools.product(range(4), repeat=6)), np.float32).reshape(-1, 3, 2)
     plans = np.concatenate([plans, np.zeros((len(plans), 1, 2))], 1)  # an order in the last period is of no use
     best = float(simulated(env, params, plans[..., None], demand).min())
-    bound = network_bound(env, params, demand)
+    bound = hindsight_plan(env, params, demand)
     np.testing.assert_allclose(bound.cost, best, rtol=1e-5)
     np.testing.assert_allclose(simulated(env, params, bound.orders, demand)[0], best, rtol=1e-5)
 
@@ -64,9 +64,9 @@ def test_its_plan_has_its_cost_where_nothing_is_relaxed(receive_first):
         holding_cost=[0.5, 0.1, 0.1, 0.2], stockout_cost=1.0, backlog_share=1.0, initial_stock=[5, 9, 9, 2],
     )  # fmt: skip
     demand = np.random.default_rng(4).poisson(5, (25, 1, 2))
-    bound = network_bound(env, params, demand)
+    bound = hindsight_plan(env, params, demand)
     np.testing.assert_allclose(simulated(env, params, bound.orders, demand)[0], bound.cost, rtol=1e-4)
-    busy = network_bound(env, params, demand, env.init_state(jnp.zeros(1), params)).cost
+    busy = hindsight_plan(env, params, demand, env.init_state(jnp.zeros(1), params)).cost
     assert busy == bound.cost
 
 
@@ -74,7 +74,7 @@ def test_no_policy_undercuts_it(key):
     env, params = make("SupplyNetwork-v0", instance="gym-invmgmt/network-lost")
     paths = sample_paths(env, params, key, 6, 30)
     demand = paths.exogenous.demand
-    bounds = np.array([network_bound(env, params, path).cost for path in demand])
+    bounds = np.array([hindsight_bound(env, params, path) for path in demand])
     level = NetworkBaseStock.of(env, params, demand).level
     for part in (0.7, 0.9, 1.0):
         policy = NetworkReorderPoint(level=level, reorder=part * level)
@@ -87,4 +87,20 @@ def test_no_policy_undercuts_it(key):
 def test_goodwill_is_refused():
     env = SupplyNetwork(serial([1]), goodwill=True)
     with pytest.raises(ValueError, match="goodwill must be off"):
-        network_bound(env, env.make_params(), np.ones((3, 1, 1)))
+        hindsight_bound(env, env.make_params(), np.ones((3, 1, 1)))
+
+
+@pytest.mark.parametrize(
+    ("demand", "message"),
+    [
+        (np.ones((3, 2, 1)), r"demand must have shape \(periods, \*\(1, 1\)\): markets by SKUs; got \(3, 2, 1\)"),
+        (np.ones((3, 1)), r"got \(3, 1\)"),
+        (np.ones((0, 1, 1)), r"got \(0, 1, 1\)"),
+        (np.full((3, 1, 1), np.nan), "demand must be finite and >= 0"),
+        (np.full((3, 1, 1), -1.0), "demand must be finite and >= 0"),
+    ],
+)
+def test_demand_that_does_not_fit_is_named(demand, message):
+    env = SupplyNetwork(serial([1]))
+    with pytest.raises(ValueError, match=message):
+        hindsight_bound(env, env.make_params(), demand)

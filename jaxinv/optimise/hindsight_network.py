@@ -1,4 +1,4 @@
-"""What no policy of a supply network can undercut: the best plan for someone who knows all demand beforehand."""
+"""The cheapest plan of a supply network for someone who knows all demand beforehand."""
 
 from typing import Any, NamedTuple
 
@@ -15,20 +15,26 @@ class Plan(NamedTuple):
     orders: np.ndarray  # [T, E, K] that have this cost, where nothing was relaxed
 
 
-def network_bound(env: SupplyNetwork, params: Any, demand: Any, state: Any = None) -> Plan:
+def hindsight_plan(env: SupplyNetwork, params: Any, demand: Any, state: Any = None) -> Plan:
     """Lower bound on the mean cost per period of ``env`` along known demand [T, M, K], undiscounted, from ``state`` (a
     new episode's), and the plan behind it: a linear programme per SKU.
 
     Relaxed are fixed order costs, which are left out, the rules by which nodes share out what is short, that they sell
     whatever they have, and that customers who have waited come first. The bound is attained where none of these binds.
 
-    Raises ``ValueError`` where demand responds to service, and ``RuntimeError`` if a programme is not solved.
+    Raises ``ValueError`` where demand responds to service or does not fit, and ``RuntimeError`` if a programme is not
+    solved.
     """
     if env.goodwill:
-        raise ValueError("network_bound needs demand that is known beforehand: SupplyNetwork.goodwill must be off")
+        raise ValueError("hindsight needs demand that is known beforehand: SupplyNetwork.goodwill must be off")
+    demand = np.asarray(demand, float)
+    of_period = len(env.topology.markets), env.num_skus
+    if demand.ndim != 3 or demand.shape[1:] != of_period or not len(demand):
+        raise ValueError(f"demand must have shape (periods, *{of_period}): markets by SKUs; got {demand.shape}")
+    if not (np.isfinite(demand) & (demand >= 0.0)).all():
+        raise ValueError("demand must be finite and >= 0")
     state = env.init_state(jax.numpy.full(params.demand.num_initial_uniforms, 0.5), params) if state is None else state
     state, params = jax.tree.map(lambda x: np.asarray(x, float), (state.replace(exo=()), params.replace(demand=())))
-    demand = np.asarray(demand, float)
     plans = [_solve(env, params, demand[:, :, k], state, k) for k in range(env.num_skus)]
     return Plan(sum(cost for cost, _ in plans) / len(demand), np.stack([orders for _, orders in plans], -1))
 
