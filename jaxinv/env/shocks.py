@@ -100,8 +100,7 @@ class Shocked(Wrapper):
 
     Policies written for ``env`` act here unchanged: they read the wrapped environment's state, and its parameters of
     normal times. Positions (``inventory_position`` and the like) count what waits or slips, ``awaited``, so that
-    nothing is ordered twice; a policy that reads pipelines entry by entry does not see it and is better judged with
-    ``waits`` 0.
+    nothing is ordered twice; a policy that reads pipelines entry by entry has to count it itself.
 
     Observation: that of ``env`` by the numbers now in force, every array of which is continued along its last axis by
     the regime of the coming period (one-hot, R) and, in units of the mean ``demand_scale``, what waits at suppliers

@@ -24,7 +24,9 @@ class PipelinePolicy(Heuristic):
     def __call__(self, env: Any, state: Any, params: Any, key: Array) -> Any:
         if self.following is not None or self.rebalancing is not None:
             raise ValueError(f"{type(self).__name__} takes neither following nor rebalancing")
-        return super().__call__(env, state, params, key)
+        wanted = super().__call__(env, state, params, key)
+        # What suppliers have not shipped yet arrives together with this order at the earliest: it is a part of it.
+        return jnp.maximum(jnp.round(wanted - env.awaited(state)), 0.0)
 
 
 @struct.dataclass(kw_only=True)

@@ -22,7 +22,7 @@ from jaxinv.env.serial import Serial
 from jaxinv.env.shocks import Shocked
 from jaxinv.env.single_item import SingleItem
 from jaxinv.env.wrappers import DiscreteOrders, FlattenObservation, OrderUpTo
-from jaxinv.policies import BaseStock, BaseStockEW, DualIndex, InstallationBaseStock
+from jaxinv.policies import BaseStock, BaseStockEW, DualIndex, InstallationBaseStock, ProjectedInventory
 from jaxinv.policies.perishable import expected_waste
 from jaxinv.testing import check_environment
 
@@ -261,6 +261,21 @@ def test_heuristics_that_look_at_a_part_of_the_system_do_not_order_twice(key):
     _, _, (action, position, ledger) = simulate(env, params, policy, key, 40, record)
     np.testing.assert_array_equal(action[:, 0] + position - action[:, 1:].sum(1), 40.0)
     assert not np.array_equal(ledger.ordered[:, 0], action[:, 0])  # there was trouble
+
+
+@pytest.mark.parametrize("lead_time", [0, 2])
+def test_policies_that_read_pipelines_do_not_order_twice(lead_time, key):
+    """What waits is a part of what the projected inventory calls for."""
+    env = Shocked(SingleItem(lead_time=lead_time))
+    inner = env.env.make_params(demand=Empirical([2.0, 5.0], [0.5, 0.5]))
+    params = env.make_params(window(0, 5), inner, capacity=[UNLIMITED, 1.0])
+    policy = ProjectedInventory.of(env, inner, level=9.0)
+    _, _, (states, actions) = simulate(env, params, policy, key, 8, lambda t: (t.state, t.action))
+    for t in range(8):
+        state = jax.tree.map(lambda x, t=t: x[t], states)
+        wanted = policy(env.env, state.bare, inner, key)
+        assert float(actions[t]) == max(float(wanted - state.waiting), 0.0)
+    assert (np.asarray(states.waiting) > 0).any()
 
 
 def test_waste_is_expected_under_shocks_as_without(key):
