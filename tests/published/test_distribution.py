@@ -14,7 +14,7 @@ import pytest
 
 from experiments.published import Problem
 from jaxinv import policies
-from jaxinv.demand import CorrelatedNormal
+from jaxinv.demand import CorrelatedNormal, Normal
 from jaxinv.env import instances, make
 from jaxinv.env.instances import find
 from jaxinv.evaluate import evaluate, sample_paths
@@ -56,13 +56,28 @@ def test_when_holding_is_charged_matters():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "expected"), [("simple", 57.67), ("case2", 1344.1)])
-def test_van_roy_other_cases(name, expected):
-    """What the demand described costs; the prints, 51.7 and 1449, cannot be reproduced."""
+@pytest.mark.parametrize(
+    ("name", "location", "deviation", "expected"),
+    [
+        ("simple", 5.0, 8.0, 57.67),
+        ("simple", 6.294, 6.2, 51.69),
+        ("case2", 0.0, 20.0, 1340.6),
+        ("case2", 1.0, 20.0, 1436.4),
+    ],
+)
+def test_van_roy_other_cases(name, location, deviation, expected):
+    """Costs of the demand described, which are not those in print, 51.7 and 1449, and of laws with nearly the means in
+    print, which are: within 0.1 and 0.9 %. Expected are simulations of the same model by another program, whose
+    standard errors are not known; they are taken to be those here."""
     env, params, policy, figure = published_levels(f"vanroy1997/{name}")
+    described = (float(params.demand.location[0]), float(params.demand.deviation[0])) == (location, deviation)
+    params = params.replace(demand=Normal(np.full(env.num_stores, location), np.full(env.num_stores, deviation)))
     found, error = cost(env, params, policy, 256)
-    assert abs(found - expected) < 4 * error
-    assert abs(found - figure.value) < 4 * error + 0.5 * 10.0**-figure.digits
+    assert abs(found - expected) < 3 * np.sqrt(2.0) * error
+    if described:
+        assert abs(found - figure.value) < 4 * error + 0.5 * 10.0**-figure.digits
+    else:
+        assert found == pytest.approx(figure.published, rel=0.01)
 
 
 # -- Alvo -------------------------------------------------------------------------------------------------------------

@@ -37,7 +37,10 @@ def test_the_textbook_example():
     assert cost == pytest.approx(47.6601, abs=1e-4)
     printed = level_cost([6.5144, 12.0123, 22.7002], normal, **EXAMPLE)
     assert cost < printed < cost + 0.01  # the minimum is flat
-    np.testing.assert_allclose(newsvendor_levels(normal, **EXAMPLE), [6.4909, 12.0274, 22.6340], atol=1.01 / 200)
+    heuristic = [6.4909, 12.0274, 22.6340]
+    np.testing.assert_allclose(newsvendor_levels(normal, **EXAMPLE), heuristic, atol=1.01 / 200)
+    # stockpyl has 47.6547 of these, less than of the best ones, since its lattice errs by more than they do.
+    assert cost < level_cost(heuristic, normal, **EXAMPLE) == pytest.approx(47.6547, rel=3e-4)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +84,12 @@ def test_the_serial_system_without_transit_costs(lead_time):
         assert 0.995 * expected < recorded < expected
 
 
+def test_the_levels_of_the_serial_system():
+    """Of lead time 4 and stock-out cost 9, computed independently to two decimals; a step of the lattice is 0.01."""
+    levels, _ = clark_scarf(NormalDist(5.0, 2.0), (5, 3, 4, 2), (1.0, 0.5, 0.2, 0.1), 9.0)
+    np.testing.assert_allclose(levels, [32.36, 49.00, 72.82, 83.18], atol=0.011)
+
+
 @pytest.mark.parametrize("instance", instances("Serial-v0"), ids=lambda i: i.name)
 def test_recorded_optima_are_the_recursion_s(instance):
     env, params = make(instance.env, instance=instance.name)
@@ -114,6 +123,10 @@ def test_transit_costs_and_any_levels():
     params = env.make_params(demand=Poisson(5.0), **costs)
     best, cost = clark_scarf(params.demand, env.lead_times, **costs)
     assert cost == pytest.approx(114.03, abs=0.006)
+    # Units in transit may cost nothing; another program's simulations have 114.08 and 84.07, half in a thousand more.
+    still = env.make_params(demand=Poisson(5.0), **costs, transit_cost=0.0)
+    assert serial_optimum(env, still)[1] == pytest.approx(cost - 5.0 * (4.0 + 2.0))
+    assert serial_optimum(env, still)[1] == pytest.approx(84.07, abs=0.05)
     for levels in (best, newsvendor_levels(params.demand, env.lead_times, **costs), np.array([12.0, 30.0, 34.0])):
         mean, error = simulated(env, params, SerialBaseStock(level=levels), 400, 450, 50)
         assert abs(mean - level_cost(levels, params.demand, env.lead_times, **costs)) < 3 * error
