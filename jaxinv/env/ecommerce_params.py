@@ -39,7 +39,7 @@ class Params(core.EnvParams):
     return_cost: Array = struct.leaf(2.0, shape="K", low=0.0)  # of handling a unit that comes back, besides the refund
     initial_satisfaction: Array = struct.leaf(1.0, shape="R", low=0.0, high=1.0)
     satisfaction_rate: Array = struct.leaf(0.1, shape="R", low=0.0, high=1.0)  # weight of a period's service; 0: fixed
-    satisfaction_effect: Array = struct.leaf(0.5, shape="R", low=0.0, high=1.0)  # part of demand it costs at most
+    satisfaction_effect: Array = struct.leaf(0.5, shape="R", low=0.0, high=1.0)  # part of demand that hangs on it
     impatience: Array = struct.leaf(0.1, shape="R", low=0.0)  # per period of delivery time; 0: that does not count
     batch_size: Array = struct.leaf(1.0, shape="K", above=0.0)  # units; met by action transforms, not by the transition
     minimum_order: Array = struct.leaf(0.0, shape="K", low=0.0)  # units; likewise

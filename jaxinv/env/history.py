@@ -10,6 +10,7 @@ from jax import Array
 
 from jaxinv import struct
 from jaxinv.env import core, spaces
+from jaxinv.env.given import structure
 from jaxinv.env.wrappers import Wrapper
 
 
@@ -41,8 +42,7 @@ class ObservationHistory(Wrapper):
     length: int = 16
 
     def __post_init__(self):
-        if not isinstance(self.length, int) or self.length < 1:
-            raise ValueError(f"ObservationHistory.length must be a whole number >= 1, got {self.length!r}")
+        structure(self, length=1)
 
     def _around(self, bare: Any, past: Any) -> State:
         return State(time=bare.time, exo=bare.exo, inner=bare.replace(time=(), exo=()), past=past)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxinv.env.dynamics import fill_fraction
+from jaxinv.env.given import structure
 from jaxinv.env.wrappers import ActionWrapper
 
 RULES = ("proportional", "balanced")
@@ -67,8 +68,7 @@ class Rationing(ActionWrapper):
     rule: str = "balanced"
 
     def __post_init__(self):
-        if self.rule not in RULES:
-            raise ValueError(f"Rationing.rule must be one of {', '.join(RULES)}, got {self.rule!r}")
+        structure(self, rule=RULES)
 
     def decode(self, action: Array, state: Any, params: Any) -> Array:
         wanted = self.env.within_capacity(action[1:], state, params)
