@@ -240,8 +240,7 @@ class MultiWarehouse(DemandDriven):
 
         # 7. cross-shipping
         sent, cross_shipped, cross_cost = self._cross_ship(on_hand, wanted - sold, params)
-        on_hand = on_hand - sent
-        units_sold = sold + cross_shipped
+        stock, units_sold = on_hand - sent, sold + cross_shipped
 
         # 8. the rest waits or is lost
         waiting, backlogged, lost = dynamics.divide_unmet(
@@ -250,14 +249,11 @@ class MultiWarehouse(DemandDriven):
         backlog = waiting + backlogged
 
         # 9. costs are charged on the stock of this moment; then, 1., what is due at the next period's start arrives
-        stock = on_hand
         due_orders, orders = dynamics.advance(pipeline)
         due_transfers, transfers = dynamics.advance(transfers)
         due = due_orders + due_transfers
-        accepted = dynamics.accept(on_hand, due, params.volume, params.storage_capacity)
-        on_hand = on_hand + accepted
-        received = received + accepted
-        written_off = written_off + due - accepted
+        accepted = dynamics.accept(stock, due, params.volume, params.storage_capacity)
+        on_hand, received, written_off = stock + accepted, received + accepted, written_off + due - accepted
 
         value_lost = written_off * params.unit_cost
         ledger = Ledger(
