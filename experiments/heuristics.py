@@ -133,17 +133,15 @@ def tuned(
     length: int,
     warmup: int,
     names: Sequence[str] | None = None,
-    leave_out: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The heuristics of a problem (those of ``names``, or all but those to ``leave_out``), tuned on ``num_paths``
-    simulated paths of its demand: name -> policy.
+    """The heuristics of a problem (those of ``names``, or all), tuned on ``num_paths`` simulated paths of its demand:
+    name -> policy.
 
     Raises ``ValueError`` for a problem that none is known for, and for names of which there is none.
     """
     drawing, search = jax.random.split(key)
     paths = sample_paths(env, params, drawing, num_paths, length)
     found = candidates(env, params, lambda: paths)
-    found = {name: candidate for name, candidate in found.items() if name not in leave_out}
     if not found:
         raise ValueError(f"no heuristics are known here for {type(env).__name__}")
     names = list(found) if names is None else names

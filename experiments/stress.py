@@ -93,7 +93,6 @@ def run(config: Config) -> dict[str, Any]:
             length=500 + config.warmup,
             warmup=config.warmup,
             names=config.policies or None,
-            leave_out=["ProjectedInventory"],  # it reads the pipeline, and would order anew what waits at suppliers
         )
 
     @jax.jit

@@ -27,7 +27,7 @@ def test_a_quick_run(monkeypatch, tmp_path, capsys):
     settings = ("--set", "lead_time=2", "stockout_cost=19", "demand=geometric", "demand.mean=3")
     run(monkeypatch, *QUICK, *settings, "--scenarios", "outage", "cost_jump", "--out", tmp_path)
     result = json.loads((tmp_path / "result.json").read_text())
-    assert set(result["policies"]) == {"BaseStock", "CappedBaseStock", "ConstantOrder"}
+    assert set(result["policies"]) == {"BaseStock", "CappedBaseStock", "ConstantOrder", "ProjectedInventory"}
     printed = capsys.readouterr().out
     assert "SingleItem: outage of 6 periods" in printed
     for scenario in ("outage", "cost_jump"):
