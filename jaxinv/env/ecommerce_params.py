@@ -21,9 +21,9 @@ class Params(core.EnvParams):
 
     demand: Demand  # a process of shape [R, K]: at the reference price, of satisfied customers
     response: PriceResponse  # of demand to price
-    reference_price: Array = struct.leaf(20.0, shape="K", above=0.0)
-    price_low: Array = struct.leaf(shape="K", above=0.0)  # bounds of the price, kept by the action space
-    price_high: Array = struct.leaf(shape="K", above=0.0)
+    reference_price: Array = struct.leaf(20.0, shape="K", above=0.0)  # money per unit, at which demand is known
+    price_low: Array = struct.leaf(shape="K", above=0.0)  # least price, money per unit, kept by the action space
+    price_high: Array = struct.leaf(shape="K", above=0.0)  # dearest price, likewise
     unit_cost: Array = struct.leaf(8.0, shape="FK", low=0.0)  # per unit ordered
     fixed_order_cost: Array = struct.leaf(50.0, shape="F", low=0.0)  # money per delivery ordered, whatever is on it
     holding_cost: Array = struct.leaf(0.1, shape="FK", low=0.0)  # per period, on stock at the end of the period
@@ -37,7 +37,7 @@ class Params(core.EnvParams):
     return_share: Array = struct.leaf(0.1, shape="K", low=0.0, high=1.0)  # part of the units shipped that comes back
     return_delay: Array = struct.leaf(shape="K", dtype=jnp.int32, low=1)  # periods until then, 1..D
     return_cost: Array = struct.leaf(2.0, shape="K", low=0.0)  # of handling a unit that comes back, besides the refund
-    initial_satisfaction: Array = struct.leaf(1.0, shape="R", low=0.0, high=1.0)
+    initial_satisfaction: Array = struct.leaf(1.0, shape="R", low=0.0, high=1.0)  # at reset; 1: all are satisfied
     satisfaction_rate: Array = struct.leaf(0.1, shape="R", low=0.0, high=1.0)  # weight of a period's service; 0: fixed
     satisfaction_effect: Array = struct.leaf(0.5, shape="R", low=0.0, high=1.0)  # part of demand that hangs on it
     impatience: Array = struct.leaf(0.1, shape="R", low=0.0)  # per period of delivery time; 0: that does not count
