@@ -33,7 +33,37 @@ class _Categorical(distrax.Categorical):
         return jnp.argmax(u < cumulative[None], -1)
 
 
-def distribution(space: spaces.Space, heads: tuple, mask: Any = None, *, kept: int = 0) -> Any:
+class _Squashed(distrax.Normal):
+    """A normal put through tanh in the entries that are ``finite``."""
+
+    def __init__(self, mean: Array, std: Array, finite: Array):
+        super().__init__(mean, std)
+        self._finite = finite
+
+    def _sample_n(self, key: Array, n: int) -> Array:
+        return self._squash(super()._sample_n(key, n))
+
+    def _sample_n_and_log_prob(self, key: Array, n: int) -> tuple[Array, Array]:
+        x, log_prob = super()._sample_n_and_log_prob(key, n)
+        # log(1 - tanh(x)^2), also where that is tiny
+        slope = 2.0 * (jnp.log(2.0) - x - jax.nn.softplus(-2.0 * x))
+        return self._squash(x), log_prob - jnp.where(jnp.broadcast_to(self._finite, x.shape), slope, 0.0)
+
+    def log_prob(self, value: Array) -> Array:
+        raise NotImplementedError("of samples only, as they are drawn: ends of a box have none")
+
+    def entropy(self) -> Array:
+        raise NotImplementedError("it has no closed form")
+
+    def mode(self) -> Array:
+        """The median: what is most likely may be an end of the box long before it is the best guess."""
+        return self._squash(self.loc)
+
+    def _squash(self, x: Array) -> Array:
+        return jnp.where(jnp.broadcast_to(self._finite, x.shape), jnp.tanh(x), x)
+
+
+def distribution(space: spaces.Space, heads: tuple, mask: Any = None, *, kept: int = 0, squashed: bool = False) -> Any:
     """The distrax distribution over the raw actions of ``space``, all entries independent.
 
     ``heads`` holds what a network says of each leaf of the space, in the order of ``spaces.leaves``: logits
@@ -41,16 +71,55 @@ def distribution(space: spaces.Space, heads: tuple, mask: Any = None, *, kept: i
     (True: legal) has the structure of the action with the shape of the logits in its leaves; None, for the whole or
     for a leaf, where all is legal. Leading axes are a batch: one key samples all of it, and ``log_prob`` and
     ``entropy`` are [...]; the first ``kept`` axes of the actions' shapes, which all leaves share, count among them.
+
+    ``squashed``: in the entries of a box that are bounded on both sides, tanh of the normal, so that no probability
+    lies beyond the bounds (Haarnoja et al. 2018, arXiv:1812.05905, app. C). Densities are then known of samples only,
+    by ``sample_and_log_prob``, and there is no entropy; ``mode`` is the median.
     """
-    leaves, treedef = _flatten(space)
-    masks = [None] * len(leaves) if mask is None else treedef.flatten_up_to(mask)
-    return distrax.Joint(treedef.unflatten(map(_factor, leaves, heads, masks, [kept] * len(leaves))))
+    parts, treedef = _flatten(space)
+    factors = [
+        _factor(part, head, legal, kept, squashed)
+        for part, head, legal in zip(parts, heads, leaves(space, mask), strict=True)
+    ]
+    return distrax.Joint(treedef.unflatten(factors))
+
+
+def sample_uniformly(space: spaces.Space, mask: Any, key: Array, batch_size: int) -> Any:
+    """Raw actions [batch_size, ...] drawn from all that are legal; ``mask`` as in :func:`distribution`. An entry of a
+    ``Box`` that is not bounded on both sides is standard normal."""
+    parts, treedef = _flatten(space)
+
+    def sample(part: Any, legal: Array | None, key: Array) -> Array:
+        if isinstance(part, spaces.Discrete):
+            logits = jnp.zeros((batch_size, *part.shape, part.n))
+            return _Categorical(logits if legal is None else jnp.where(legal, logits, -jnp.inf)).sample(seed=key)
+        uniform_key, normal_key = jax.random.split(key)
+        uniform = jax.random.uniform(uniform_key, (batch_size, *part.shape), minval=-1.0)
+        return jnp.where(_finite(part)[None], uniform, jax.random.normal(normal_key, uniform.shape))
+
+    return treedef.unflatten(map(sample, parts, leaves(space, mask), jax.random.split(key, len(parts))))
+
+
+def clip(space: spaces.Space, raw: Any) -> Any:
+    """Raw actions, with any leading axes, within the bounds of boxes that have two."""
+    parts, treedef = _flatten(space)
+
+    def within(part: Any, x: Array) -> Array:
+        return jnp.where(jnp.broadcast_to(_finite(part), x.shape), jnp.clip(x, -1.0, 1.0), x)
+
+    return treedef.unflatten(map(within, parts, treedef.flatten_up_to(raw)))
+
+
+def leaves(space: spaces.Space, tree: Any) -> list:
+    """The leaves of an action or a mask, in the order of ``spaces.leaves``; None where all is legal."""
+    parts, treedef = _flatten(space)
+    return [None] * len(parts) if tree is None else treedef.flatten_up_to(tree)
 
 
 def to_env(space: spaces.Space, raw: Any) -> Any:
     """The action of ``space`` that a raw action (without a batch axis) stands for."""
-    leaves, treedef = _flatten(space)
-    return treedef.unflatten(map(_decode, leaves, treedef.flatten_up_to(raw)))
+    parts, treedef = _flatten(space)
+    return treedef.unflatten(map(_decode, parts, treedef.flatten_up_to(raw)))
 
 
 def _flatten(space: spaces.Space) -> tuple[list, Any]:
@@ -58,13 +127,14 @@ def _flatten(space: spaces.Space) -> tuple[list, Any]:
     return jax.tree.flatten(tree, is_leaf=lambda node: isinstance(node, spaces.Space))
 
 
-def _factor(space: Any, head: Any, mask: Array | None, kept: int) -> Any:
+def _factor(space: Any, head: Any, mask: Array | None, kept: int, squashed: bool) -> Any:
     if isinstance(space, spaces.Discrete):
         logits = head if mask is None else jnp.where(mask, head, -jnp.inf)
         entries = _Categorical(logits)
     else:
         mean, log_std = head
-        entries = distrax.Normal(mean, jnp.exp(log_std))
+        std = jnp.exp(log_std)
+        entries = _Squashed(mean, std, _finite(space)) if squashed else distrax.Normal(mean, std)
     return distrax.Independent(entries, reinterpreted_batch_ndims=len(space.shape) - kept)
 
 
@@ -72,6 +142,11 @@ def _decode(space: Any, raw: Array) -> Array:
     if isinstance(space, spaces.Discrete):
         return raw.astype(space.dtype)
     low, high = jnp.broadcast_to(space.low, space.shape), jnp.broadcast_to(space.high, space.shape)
-    finite = jnp.isfinite(low) & jnp.isfinite(high)
+    finite = _finite(space)
     bottom, top = jnp.where(finite, low, -1.0), jnp.where(finite, high, 1.0)  # -1 and 1 leave raw as it is
     return jnp.clip((bottom + top) / 2 + (top - bottom) / 2 * raw, low, high).astype(space.dtype)
+
+
+def _finite(space: Any) -> Array:
+    """Which entries of a box are bounded on both sides."""
+    return jnp.broadcast_to(jnp.isfinite(space.low) & jnp.isfinite(space.high), space.shape)

@@ -135,3 +135,18 @@ class CellNetwork(nn.Module):
         if shape[:1] == cells.shape[:1]:
             return jnp.mean(cells, 1)
         return jnp.mean(cells, (0, 1))
+
+
+def beside(observation: Any, action: Any) -> Any:
+    """What a critic reads: an observation with an action beside it. In one of cells [W, K, F] each cell gets its own
+    part of the action, where that has one, and all of what belongs to its warehouse or to no cell."""
+    if not isinstance(observation, Array) or observation.ndim != 3:
+        return observation, action
+    cells = observation.shape[:2]
+
+    def features(leaf: Array) -> Array:
+        lead = next(n for n in (2, 1, 0) if leaf.shape[:n] == cells[:n])
+        own = leaf.reshape(*cells[:lead], *(1,) * (2 - lead), -1)
+        return jnp.broadcast_to(own, (*cells, own.shape[-1]))
+
+    return jnp.concatenate([observation, *map(features, jax.tree.leaves(action))], -1)

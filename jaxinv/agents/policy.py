@@ -20,6 +20,7 @@ class NetworkPolicy:
     statistics: RunningStatistics | None  # that observations are standardised by; None: taken as they are
     action_space: spaces.Space  # of the environment that the policy learned in
     deterministic: bool = struct.static(True)
+    squashed: bool = struct.static(False)  # whether actions in a finite box are tanh of a normal
 
     def __call__(self, env: Any, state: Any, params: Any, key: Array | None = None) -> Any:
         return self.act(env.observe(state, params), env.action_mask(state, params), key)
@@ -29,6 +30,6 @@ class NetworkPolicy:
         if self.statistics is not None:
             observation = self.statistics.standardise(observation)
         heads, _ = self.network.apply(self.params, observation, self.action_space)  # type: ignore[misc]
-        distribution = distributions.distribution(self.action_space, heads, mask)
+        distribution = distributions.distribution(self.action_space, heads, mask, squashed=self.squashed)
         raw = distribution.mode() if self.deterministic else distribution.sample(seed=key)
         return distributions.to_env(self.action_space, raw)

@@ -53,3 +53,28 @@ def discounted_sums(initial: Array, reward: Array, done: Array, discount: Array 
         return jnp.where(done, 0.0, running), running
 
     return jax.lax.scan(body, initial, (reward, done))
+
+
+def n_step_sums(
+    reward: Array, terminated: Array, truncated: Array, discount: Array | float
+) -> tuple[Array, Array, Array]:
+    """What an n-step target is made of, from windows of n periods [n, ...]: the discounted sum of rewards up to the
+    end of the window or of the episode, int32 index of the last period in it, and the weight of the value of the state
+    that this period led to: the discount over all of them, 0 where the problem terminated; each [...]."""
+    done = terminated | truncated
+    counts = jnp.cumsum(done, 0) - done == 0  # nothing does after the first end
+    weights = discount ** jnp.arange(len(reward), dtype=reward.dtype).reshape(-1, *(1,) * (reward.ndim - 1))
+    total = jnp.sum(jnp.where(counts, weights * reward, 0.0), 0)
+    periods = jnp.sum(counts, 0, dtype=jnp.int32)
+    ended = jnp.any(counts & terminated, 0)
+    return total, periods - 1, jnp.where(ended, 0.0, discount**periods)
+
+
+def quantile_loss(quantiles: Array, target: Array) -> Array:
+    """What it costs [B] to say that a return has these ``quantiles`` [B, Q], at the levels (i + 1/2) / Q, of samples
+    ``target`` [B, M]: least in expectation for the right ones (Dabney et al. 2018, arXiv:1710.10044, eq. 9). Summed
+    over quantiles, mean over samples."""
+    count = quantiles.shape[1]
+    level = ((jnp.arange(count) + 0.5) / count)[None, :, None]
+    short = target[:, None] - quantiles[..., None]
+    return jnp.sum(jnp.mean(short * (level - (short < 0)), -1), -1)

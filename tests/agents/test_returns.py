@@ -74,3 +74,27 @@ def test_gradients_are_finite():
         return jnp.sum(returns.generalised_advantages(value, value, value, done, ~done, 0.9, 0.9))
 
     assert jnp.isfinite(jax.grad(total)(jnp.ones(3))).all()
+
+
+def slow_n_step(reward, terminated, truncated):
+    """One window, one period after the other."""
+    total, weight = 0.0, 1.0
+    for t in range(len(reward)):
+        total += weight * reward[t]
+        weight *= DISCOUNT
+        if terminated[t] or truncated[t]:
+            break
+    return total, t, 0.0 if terminated[t] else weight
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_n_step_sums_are_those_of_a_slow_loop(n):
+    """In windows with all combinations of going on, being cut off and terminating."""
+    ends = np.array(np.meshgrid(*[range(3)] * n)).reshape(n, -1)
+    terminated, truncated = ends == 1, ends == 2
+    reward = np.random.default_rng(0).normal(size=ends.shape)
+    total, last, bootstrap = returns.n_step_sums(
+        jnp.asarray(reward, jnp.float32), jnp.asarray(terminated), jnp.asarray(truncated), DISCOUNT
+    )
+    want = np.array([slow_n_step(reward[:, i], terminated[:, i], truncated[:, i]) for i in range(ends.shape[1])])
+    np.testing.assert_allclose(np.stack([total, last, bootstrap], 1), want, atol=1e-6)  # float32

@@ -1,0 +1,151 @@
+"""Deep Q-networks (Mnih et al. 2015, Nature 518), compiled together with the environment."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from jaxinv import struct
+from jaxinv.agents import distributions, returns
+from jaxinv.agents.networks import MLP
+from jaxinv.agents.off_policy import Batch, OffPolicy, OffPolicyState
+from jaxinv.agents.policy import NetworkPolicy
+from jaxinv.env import spaces
+
+
+class ChoiceQuantiles(nn.Module):
+    """An actor-critic network that says ``num_quantiles`` numbers of every choice, in place of one logit. Called as
+    such a network, it gives their means."""
+
+    network: nn.Module
+    num_quantiles: int
+
+    def __call__(self, observation: Any, space: Any) -> tuple[tuple, Array]:
+        heads, value = self.quantiles(observation, space)
+        return tuple(jnp.mean(head, -1) for head in heads), value
+
+    def quantiles(self, observation: Any, space: Any) -> tuple[tuple, Array]:
+        leaves = spaces.leaves(space)
+        wide = [spaces.Discrete(leaf.n * self.num_quantiles, leaf.shape) for leaf in leaves]  # type: ignore
+        heads, value = self.network(observation, spaces.Tree(wide))
+        split = [head.reshape(*leaf.shape, leaf.n, -1) for head, leaf in zip(heads, leaves, strict=True)]  # type: ignore
+        return tuple(split), value
+
+
+@struct.dataclass(kw_only=True)
+class DQN(OffPolicy):
+    """DQN as its own configuration, see :class:`~jaxinv.agents.off_policy.OffPolicy`.
+
+    The network's heads say what each choice is worth, with ``dueling`` relative to the mean of the legal ones and to
+    the network's value (Wang et al. 2016, arXiv:1511.06581). Where an action has several entries, one for each
+    location or SKU, its value is the sum of theirs (value decomposition, Sunehag et al. 2018, arXiv:1706.05296), so
+    that each entry is chosen by itself. Choices that are not legal are neither tried nor counted in the best of a
+    following state.
+
+    ``double``: the learned weights choose there and the target's say what that is worth (van Hasselt et al. 2016,
+    arXiv:1509.06461). ``num_quantiles`` > 1: the distribution of the return is learned by quantile regression, without
+    smoothing (QR-DQN-0, Dabney et al. 2018, arXiv:1710.10044), and its mean decides.
+    """
+
+    network: nn.Module = struct.static(MLP(activation="relu"))
+    double: bool = struct.static(True)
+    dueling: bool = struct.static(True)
+    num_quantiles: int = struct.static(1)
+
+    # Chance that an entry of the action is drawn from the legal ones: falls linearly, then stays.
+    epsilon_initial: Array = struct.leaf(1.0, low=0.0, high=1.0)
+    epsilon_final: Array = struct.leaf(0.05, low=0.0, high=1.0)
+    epsilon_decay: Array = struct.leaf(0.3, above=0.0, high=1.0)  # share of the training run in which it falls
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._at_least("num_quantiles", 1)
+
+    def policy(self, state: OffPolicyState) -> NetworkPolicy:
+        """The greedy policy."""
+        return NetworkPolicy(
+            network=self._network,
+            params=state.target_params["network"],
+            statistics=state.observation_statistics if self.normalise_observation else None,
+            action_space=state.action_space,
+        )
+
+    @property
+    def _network(self) -> ChoiceQuantiles:
+        return ChoiceQuantiles(self.network, self.num_quantiles)
+
+    def _init_params(self, key: Array, observation: Any, space: Any) -> Any:
+        for leaf in spaces.leaves(space):
+            if not isinstance(leaf, spaces.Discrete):
+                raise ValueError(f"DQN.env must have discrete actions, got {space}: see env.wrappers.DiscreteOrders")
+        return {"network": self._network.init(key, observation, space)}
+
+    def _behave(self, state: OffPolicyState, observation: Any, mask: Any, key: Array) -> Any:
+        space = state.action_space
+        explore_key, uniform_key = jax.random.split(key)
+        heads, _ = self._quantiles(state.params, observation, space)
+        greedy = self._best(heads, mask, space)
+        uniform = distributions.sample_uniformly(space, mask, uniform_key, self.num_envs)
+        share = jnp.minimum((1.0 - self._remaining(state)) / self.epsilon_decay, 1.0)
+        epsilon = self.epsilon_initial + share * (self.epsilon_final - self.epsilon_initial)
+        keys = jax.random.split(explore_key, len(jax.tree.leaves(greedy)))
+        keys = jax.tree.unflatten(jax.tree.structure(greedy), list(keys))
+        return jax.tree.map(
+            lambda a, b, key: jnp.where(jax.random.uniform(key, a.shape) < epsilon, b, a), greedy, uniform, keys
+        )
+
+    def _improve(self, state: OffPolicyState, key: Array) -> tuple[OffPolicyState, dict[str, Array]]:
+        batch, index = self._sample(state, key)
+        target = self._target(state, batch)
+        grads, (error, metrics) = jax.grad(self._loss, has_aux=True)(state.params, batch, target, state.action_space)
+        state = self._move(state, grads)
+        state = self._follow(state, jnp.mean(target, 1), batch, index, error)
+        return state, metrics | {"grad_norm": optax.tree.norm(grads)}
+
+    def _target(self, state: OffPolicyState, batch: Batch) -> Array:
+        """[B, quantiles]."""
+        space = state.action_space
+        heads, value = self._quantiles(state.target_params, batch.next_observation, space)
+        deciding = self._quantiles(state.params, batch.next_observation, space)[0] if self.double else heads
+        best = self._best(deciding, batch.next_mask, space)
+        following = self._values(heads, value, batch.next_mask, best, space)
+        return batch.reward[:, None] + batch.bootstrap[:, None] * following
+
+    def _loss(
+        self, params: Any, batch: Batch, target: Array, space: Any
+    ) -> tuple[Array, tuple[Array, dict[str, Array]]]:
+        heads, value = self._quantiles(params, batch.observation, space)
+        values = self._values(heads, value, batch.action_mask, batch.action, space)
+        error = jnp.mean(target, 1) - jnp.mean(values, 1)
+        loss = 0.5 * error**2 if self.num_quantiles == 1 else returns.quantile_loss(values, target)
+        loss = jnp.mean(batch.weight * loss)
+        metrics = {"loss": loss, "value": jnp.mean(values), "error": jnp.sqrt(jnp.mean(error**2))}
+        return loss, (jnp.abs(error), metrics)
+
+    def _quantiles(self, params: Any, observation: Any, space: Any) -> tuple[tuple, Array]:
+        """Of every choice: heads [B, ..., n, quantiles], and the network's values [B], of a batch of observations."""
+
+        def apply(x):
+            return self._network.apply(params["network"], x, space, method="quantiles")
+
+        heads, value = jax.vmap(apply)(observation)
+        return heads, jnp.sum(value.reshape(len(value), -1), 1)
+
+    def _best(self, heads: tuple, mask: Any, space: Any) -> Any:
+        means = tuple(jnp.mean(head, -1) for head in heads)
+        return distributions.distribution(space, means, mask).mode()
+
+    def _values(self, heads: tuple, value: Array, mask: Any, action: Any, space: Any) -> Array:
+        """Quantiles [B, Q] of actions, from what the network says of the observations."""
+        total = value[:, None] if self.dueling else jnp.float32(0)
+        masks, actions = distributions.leaves(space, mask), distributions.leaves(space, action)
+        for leaf, head, legal, chosen in zip(spaces.leaves(space), heads, masks, actions, strict=True):
+            if self.dueling:
+                where = None if legal is None else jnp.broadcast_to(legal[..., None], head.shape)
+                head = head - jnp.mean(head, (-2, -1), keepdims=True, where=where)
+            picked = jax.nn.one_hot(chosen, leaf.n)[..., None] * head  # type: ignore[attr-defined]
+            total = total + jnp.sum(picked.reshape(len(picked), -1, self.num_quantiles), 1)
+        return total

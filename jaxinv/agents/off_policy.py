@@ -1,0 +1,338 @@
+"""What learners that learn from a memory of many policies' periods share: rollouts, replay and the units of values."""
+
+import dataclasses
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from jaxinv import struct
+from jaxinv.agents import distributions, returns, rollout
+from jaxinv.agents.buffers import ReplayBuffer
+from jaxinv.agents.networks import MLP
+from jaxinv.agents.normalise import RunningStatistics
+from jaxinv.env.core import Environment
+
+_SCALE_DISCOUNT = 0.99  # largest discount of the sums whose deviation is the unit of rewards
+
+
+@struct.dataclass(kw_only=True)
+class OffPolicyState:
+    """Everything that changes while learning; N environments."""
+
+    key: Array
+    updates: Array  # int32 []
+    params: dict[str, Any]  # weights by network
+    target_params: dict[str, Any]  # running average of them
+    opt_state: dict[str, Any]
+    env_state: Any  # [N, ...]
+    observation: Any  # [N, ...]
+    action_mask: Any  # [N, ...] or None
+    observation_statistics: RunningStatistics
+    average_reward: Array  # []: of the policy that is learned, per period
+    discounted_sum: Array  # [N] of rewards so far, whose ...
+    return_statistics: RunningStatistics  # ... deviation is the unit of rewards
+    buffer: ReplayBuffer  # of periods
+    action_space: Any  # that the policy acts in
+
+
+@struct.dataclass(kw_only=True)
+class Period:
+    """A period of N environments; leaves [N, ...]."""
+
+    observation: Any
+    action_mask: Any
+    action: Any  # raw
+    reward: Array
+    next_observation: Any  # of the state reached, before any reset
+    next_mask: Any
+    terminated: Array
+    truncated: Array
+
+
+@struct.dataclass(kw_only=True)
+class Batch:
+    """B samples; leaves [B, ...]."""
+
+    observation: Any  # standardised
+    action_mask: Any
+    action: Any  # raw
+    reward: Array  # centred and scaled sum over n periods
+    next_observation: Any  # after these, standardised
+    next_mask: Any
+    bootstrap: Array  # weight of the value of that observation
+    weight: Array  # in the loss
+
+
+@struct.dataclass(kw_only=True)
+class OffPolicy(struct.Typed):
+    """Base of the learners that run ``num_envs`` environments, all with the same ``env_params``, for ``num_steps``
+    periods in one iteration, remember the last ``buffer_periods`` of each and then take ``gradient_steps`` steps of
+    the optimiser, each on ``batch_size`` of what is remembered.
+
+    A learner is its own configuration. Sizes and flags are static, numbers are traced, so that a sweep is one
+    ``vmap``::
+
+        jax.vmap(lambda rate, key: algo.replace(learning_rate=rate).train(key, env_params))(rates, keys)
+
+    Inventory problems are continuing and judged by average cost, hence ``average_reward``: values are differential,
+    Q(s, a) = r - rho + discount * max Q(s', .), and have mean zero in the memory. That is what moves rho
+    (differential Q-learning, Wan, Naik and Sutton 2021, arXiv:2006.16318; with mean-zero values, the RVI Q-learning of
+    Abounadi, Bertsekas and Borkar 2001), which is the average reward of the policy that is learned, not of the one that
+    explores. ``discount`` then discounts differences only. Where episodes truly terminate, or discounting is meant,
+    switch the flag off; ``discount`` is then part of the problem: set it to that of ``env_params``.
+
+    The policy that is handed over acts by ``target_params``, the running average of the weights: less noise than in the
+    last ones.
+    """
+
+    env: Environment = struct.static()
+    network: nn.Module = struct.static(MLP())
+    num_envs: int = struct.static(64)
+    num_steps: int = struct.static(4)  # periods per environment in one iteration
+    num_updates: int = struct.static(1000)  # iterations in a whole training run, over which schedules run
+    gradient_steps: int = struct.static(8)  # in one iteration
+    batch_size: int = struct.static(512)
+    buffer_periods: int = struct.static(512)  # last periods of each environment that are remembered
+    burn_in: int = struct.static(64)  # periods of random actions before learning starts
+    n_step: int = struct.static(1)  # periods whose rewards are seen before values stand for the rest
+    prioritised: bool = struct.static(False)  # sample by the last error seen
+    stagger: bool = struct.static(True)  # start with random times, lest all environments reach their limit together
+    average_reward: bool = struct.static(True)
+    normalise_observation: bool = struct.static(True)  # by running mean and deviation
+    normalise_reward: bool = struct.static(True)  # by the running deviation of discounted returns
+    anneal: bool = struct.static(True)  # learning rate falls linearly to zero
+
+    learning_rate: Array = struct.leaf(1e-3, low=0.0)
+    discount: Array = struct.leaf(0.99, low=0.0, high=1.0)
+    max_grad_norm: Array = struct.leaf(10.0, above=0.0)
+    target_rate: Array = struct.leaf(0.01, above=0.0, high=1.0)  # step of the target weights per gradient step
+    average_reward_rate: Array = struct.leaf(0.05, above=0.0, high=1.0)  # step of rho per gradient step
+    priority_exponent: Array = struct.leaf(0.6, low=0.0)
+    importance_exponent: Array = struct.leaf(0.4, low=0.0, high=1.0)  # of the weights at first; 1 at the end
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("num_envs", "num_steps", "num_updates", "gradient_steps", "batch_size", "n_step"):
+            self._at_least(name, 1)
+        for name in ("buffer_periods", "burn_in"):
+            self._at_least(name, max(self.num_steps, self.n_step))
+            self._multiple(name, "num_steps")
+
+    def _at_least(self, name: str, low: int) -> None:
+        if getattr(self, name) < low:
+            raise ValueError(f"{type(self).__name__}.{name} must be at least {low}, got {getattr(self, name)}")
+
+    def _multiple(self, name: str, of: str) -> None:
+        value, divisor = getattr(self, name), getattr(self, of)
+        if value % divisor:
+            raise ValueError(f"{type(self).__name__}.{name} must be a multiple of {of} = {divisor}, got {value}")
+
+    @property
+    def steps_per_update(self) -> int:
+        """Environment steps that one iteration takes."""
+        return self.num_envs * self.num_steps
+
+    # -- public ---------------------------------------------------------------------------------------------------
+    def init(self, key: Array, env_params: Any) -> OffPolicyState:
+        """State before the first iteration, with ``burn_in`` periods of random actions in the memory."""
+        key, env_key, network_key, burn_in_key = jax.random.split(key, 4)
+        env_state, observation, action_mask = rollout.start(
+            self.env, env_params, self.num_envs, env_key, stagger=self.stagger
+        )
+        example = jax.tree.map(lambda x: x[0], observation)
+        action_space = jax.tree.map(jnp.asarray, self.env.action_space(env_params))
+        params = self._init_params(network_key, example, action_space)
+        state = OffPolicyState(
+            key=key,
+            updates=jnp.int32(0),
+            params=params,
+            target_params=jax.tree.map(jnp.copy, params),
+            opt_state={name: self._optimiser(self.learning_rate).init(part) for name, part in params.items()},
+            env_state=env_state,
+            observation=observation,
+            action_mask=action_mask,
+            # Standardised by what is seen at reset, until there is more.
+            observation_statistics=RunningStatistics.like(example, memory=50).update(observation),
+            average_reward=jnp.float32(0),
+            discounted_sum=jnp.zeros(self.num_envs),
+            return_statistics=RunningStatistics.like(jnp.float32(0), memory=50),
+            buffer=None,  # type: ignore[arg-type]
+            action_space=action_space,
+        )
+        period = jax.eval_shape(lambda key: self._period(state, env_params, key, True)[1][0], key)
+        buffer = ReplayBuffer.like(period, self.buffer_periods, prioritised=self.prioritised)
+        state = dataclasses.replace(state, buffer=buffer)
+
+        def body(state, key):
+            return self._rollout(state, env_params, key, at_random=True)[0], None
+
+        return jax.lax.scan(body, state, jax.random.split(burn_in_key, self.burn_in // self.num_steps))[0]
+
+    def update(self, state: OffPolicyState, env_params: Any) -> tuple[OffPolicyState, dict[str, Array]]:
+        """One iteration. Metrics are scalars: ``reward`` and, by cause, ``gain/...`` and ``cost/...`` are means per
+        period and environment while exploring, ``average_reward`` is rho, and what learning reports are means over the
+        gradient steps."""
+        key, rollout_key, learn_key = jax.random.split(state.key, 3)
+        state, metrics = self._rollout(state, env_params, rollout_key, at_random=False)
+
+        state, learned = jax.lax.scan(self._improve, state, jax.random.split(learn_key, self.gradient_steps))
+        metrics |= jax.tree.map(jnp.mean, learned) | {"average_reward": state.average_reward}
+        return dataclasses.replace(state, key=key, updates=state.updates + 1), metrics
+
+    def train(self, key: Array, env_params: Any) -> tuple[OffPolicyState, dict[str, Array]]:
+        """All ``num_updates`` iterations from :meth:`init`: (state, metrics [num_updates])."""
+
+        def body(state, _):
+            return self.update(state, env_params)
+
+        return jax.lax.scan(body, self.init(key, env_params), length=self.num_updates)
+
+    def policy(self, state: OffPolicyState) -> Any:
+        """The policy learned so far."""
+        raise NotImplementedError
+
+    # -- what a learner adds --------------------------------------------------------------------------------------
+    def _init_params(self, key: Array, observation: Any, space: Any) -> Any:
+        """Weights, for one observation of the environment."""
+        raise NotImplementedError
+
+    def _behave(self, state: OffPolicyState, observation: Any, mask: Any, key: Array) -> Any:
+        """Raw actions [N, ...], with exploration, for standardised observations [N, ...]."""
+        raise NotImplementedError
+
+    def _improve(self, state: OffPolicyState, key: Array) -> tuple[OffPolicyState, dict[str, Array]]:
+        """The state after one gradient step, and scalars about it."""
+        raise NotImplementedError
+
+    # -- rollouts -------------------------------------------------------------------------------------------------
+    def _rollout(
+        self, state: OffPolicyState, env_params: Any, key: Array, *, at_random: bool
+    ) -> tuple[OffPolicyState, dict[str, Array]]:
+        """Run the environments for ``num_steps`` periods: (state with a longer memory, mean reward and its causes)."""
+
+        def period(state, key):
+            return self._period(state, env_params, key, at_random)
+
+        keys = jax.random.split(key, self.num_steps)
+        state, (periods, causes) = jax.lax.scan(period, state, keys)
+        reward = periods.reward
+        if at_random and self.average_reward:  # a start for rho: the mean so far
+            weight = 1.0 / (state.return_statistics.batches + 1)
+            mean = state.average_reward + weight * (jnp.mean(reward) - state.average_reward)
+            state = dataclasses.replace(state, average_reward=mean)
+        done = periods.terminated | periods.truncated
+        last, sums = returns.discounted_sums(
+            state.discounted_sum, reward - state.average_reward, done, jnp.minimum(self.discount, _SCALE_DISCOUNT)
+        )
+        state = dataclasses.replace(
+            state,
+            observation_statistics=state.observation_statistics.update(periods.observation),
+            discounted_sum=last,
+            return_statistics=state.return_statistics.update(sums),
+            buffer=state.buffer.insert(periods),
+        )
+        return state, {"reward": jnp.mean(reward)} | jax.tree.map(jnp.mean, causes)
+
+    def _period(
+        self, state: OffPolicyState, env_params: Any, key: Array, at_random: bool
+    ) -> tuple[OffPolicyState, tuple[Period, dict[str, Array]]]:
+        space, mask = state.action_space, state.action_mask
+        action_key, env_key = jax.random.split(key)
+        if at_random:
+            action = distributions.sample_uniformly(space, mask, action_key, self.num_envs)
+        else:
+            action = self._behave(state, self._standardise(state, state.observation), mask, action_key)
+
+        def step(u, env_state, raw):
+            chosen = distributions.to_env(space, raw)
+            # The mask before a reset; the compiler merges the two transitions.
+            exo = self.env.exogenous(u[: self.env.num_uniforms(env_params)], env_state, env_params)
+            reached, _ = self.env.transition(env_state, chosen, exo, env_params)
+            next_mask = self.env.action_mask(reached, env_params)
+            return next_mask, self.env.step_from_uniforms(u, env_state, chosen, env_params)
+
+        u = jax.random.uniform(env_key, (self.num_envs, self.env.num_step_uniforms(env_params)))
+        next_mask, following = jax.vmap(step)(u, state.env_state, action)
+        observation, env_state, reward, terminated, truncated, info = following
+        period = Period(
+            observation=state.observation,
+            action_mask=mask,
+            action=action,
+            reward=reward,
+            next_observation=info["final_observation"],
+            next_mask=next_mask,
+            terminated=terminated,
+            truncated=truncated,
+        )
+        state = dataclasses.replace(
+            state, env_state=env_state, observation=observation, action_mask=info["action_mask"]
+        )
+        return state, (period, rollout.by_cause(info["ledger"], self.num_envs))
+
+    # -- replay ---------------------------------------------------------------------------------------------------
+    def _sample(self, state: OffPolicyState, key: Array) -> tuple[Batch, Any]:
+        """A batch of what is remembered, and where it is."""
+        buffer, data = state.buffer, state.buffer.data
+        index, likelihood = buffer.sample(key, self.batch_size, self.n_step, self.priority_exponent)
+        reward, terminated, truncated = buffer.windows(
+            (data.reward, data.terminated, data.truncated), index, self.n_step
+        )
+        reward = (reward - state.average_reward) / self._unit(state)
+        total, last, bootstrap = returns.n_step_sums(reward, terminated, truncated, self.discount)
+        row, env = index
+        final = (row + last) % buffer.shape[0], env
+        exponent = self.importance_exponent + (1.0 - self.importance_exponent) * (1.0 - self._remaining(state))
+        weight = likelihood**-exponent
+        batch = Batch(
+            observation=self._standardise(state, _at(data.observation, index)),
+            action_mask=_at(data.action_mask, index),
+            action=_at(data.action, index),
+            reward=total,
+            next_observation=self._standardise(state, _at(data.next_observation, final)),
+            next_mask=_at(data.next_mask, final),
+            bootstrap=bootstrap,
+            weight=weight / jnp.max(weight),
+        )
+        return batch, index
+
+    def _move(self, state: OffPolicyState, grads: dict[str, Any]) -> OffPolicyState:
+        """The state after a step of the optimisers of some parts of the weights."""
+        optimiser = self._optimiser(self.learning_rate * (self._remaining(state) if self.anneal else 1.0))
+        params, opt_state = dict(state.params), dict(state.opt_state)
+        for name, gradient in grads.items():
+            updates, opt_state[name] = optimiser.update(gradient, opt_state[name], params[name])
+            params[name] = optax.apply_updates(params[name], updates)
+        return dataclasses.replace(state, params=params, opt_state=opt_state)
+
+    def _follow(self, state: OffPolicyState, target: Array, batch: Batch, index: Any, error: Array) -> OffPolicyState:
+        """The state with what follows the weights, the ``target`` values [B] and the errors [B] of a gradient step."""
+        average = state.average_reward
+        if self.average_reward:  # until targets, hence values, have mean zero
+            error = jnp.average(target, weights=batch.weight) * self._unit(state)
+            average = average + self.average_reward_rate / self.n_step * error
+        target_params = optax.incremental_update(state.params, state.target_params, self.target_rate)
+        buffer = state.buffer.prioritise(index, error + 1e-6)  # so that none is forgotten for ever
+        return dataclasses.replace(state, target_params=target_params, average_reward=average, buffer=buffer)
+
+    # -- small parts ----------------------------------------------------------------------------------------------
+    def _standardise(self, state: OffPolicyState, observation: Any) -> Any:
+        return state.observation_statistics.standardise(observation) if self.normalise_observation else observation
+
+    def _unit(self, state: OffPolicyState) -> Array:
+        """Of rewards."""
+        return jnp.sqrt(state.return_statistics.variance + 1e-8) if self.normalise_reward else jnp.float32(1)
+
+    def _remaining(self, state: OffPolicyState) -> Array:
+        """Part of the training run that is left."""
+        return jnp.maximum(self.num_updates - state.updates, 0) / self.num_updates
+
+    def _optimiser(self, learning_rate: Array) -> optax.GradientTransformation:
+        return optax.chain(optax.clip_by_global_norm(self.max_grad_norm), optax.adam(learning_rate, eps=1e-5))
+
+
+def _at(tree: Any, index: tuple[Array, Array]) -> Any:
+    return jax.tree.map(lambda x: x[index], tree)
