@@ -11,14 +11,23 @@ from tests.agents import probes
 
 CRITICS = {
     "PPO": lambda **fields: PPO(value_clip=jnp.inf, target_kl=jnp.inf, **fields),
-    "A2C": lambda num_updates, **fields: A2C(num_updates=10 * num_updates, **fields),
-    # As many steps of the optimiser, on a quarter of the samples each.
-    "A3C": lambda num_updates, **fields: A3C(num_updates=10 * num_updates, staleness=3, **fields),
+    "A2C": lambda num_updates, **fields: A2C(num_updates=3 * num_updates, **fields),
+    # As many steps of the optimiser, on half of the samples each.
+    "A3C": lambda num_updates, **fields: A3C(num_updates=3 * num_updates, staleness=1, **fields),
 }
 LEARNERS = CRITICS | {
-    "REINFORCE": lambda num_updates, **fields: REINFORCE(num_updates=10 * num_updates, unseen=4, **fields),
+    "REINFORCE": lambda num_updates, **fields: REINFORCE(num_updates=3 * num_updates, unseen=4, **fields),
 }
-critics, learners = pytest.mark.parametrize("kind", CRITICS), pytest.mark.parametrize("kind", LEARNERS)
+
+
+def of_kinds(kinds):
+    # A3C without staleness is A2C, which is another test.
+    return pytest.mark.parametrize(
+        "kind", [pytest.param(k, marks=pytest.mark.slow) if k == "A3C" else k for k in kinds]
+    )
+
+
+critics, learners = of_kinds(CRITICS), of_kinds(LEARNERS)
 
 
 def learner(kind, env, *, num_updates=60, **fields):
