@@ -101,6 +101,15 @@ def test_ctrl_c_saves_and_the_run_can_go_on(whole, tmp_path):
     assert_equal(fit(evaluate=score, directory=tmp_path, resume=True).state, whole.state)
 
 
+@pytest.fixture
+def heeded():
+    """Shells start what runs in the background with interrupts ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 def test_second_ctrl_c_interrupts_at_once():
     def interrupt(policy):
         signal.raise_signal(signal.SIGINT)

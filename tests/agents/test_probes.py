@@ -22,9 +22,8 @@ LEARNERS = CRITICS | {
 
 def of_kinds(kinds):
     # A3C without staleness is A2C, which is another test.
-    return pytest.mark.parametrize(
-        "kind", [pytest.param(k, marks=pytest.mark.slow) if k == "A3C" else k for k in kinds]
-    )
+    marked = [pytest.param(kind, marks=pytest.mark.slow) if kind == "A3C" else kind for kind in kinds]
+    return pytest.mark.parametrize("kind", marked)
 
 
 critics, learners = of_kinds(CRITICS), of_kinds(LEARNERS)
