@@ -9,6 +9,12 @@ from jax import Array
 UNLIMITED = 1e9
 
 
+def once(x: Array) -> Array:
+    """``x`` itself, computed once. On CPU, XLA repeats element-wise operations in every loop that reads their result,
+    but no divisions: this one is by a 1 that it cannot see."""
+    return x / jnp.where(x < jnp.inf, 1.0, 0.0)
+
+
 def fill_fraction(available: Array, wanted: Array) -> Array:
     """Part in [0, 1] of ``wanted`` that ``available`` covers; 1 where nothing is wanted. Same shape as the inputs."""
     positive = wanted > 0

@@ -1,9 +1,10 @@
 """Any acyclic network of sources, factories, distributors, retailers and markets: ``SupplyNetwork-v0``."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -14,23 +15,23 @@ from jaxinv.env.demand_driven import DemandDriven, ExoState
 from jaxinv.env.given import structure
 from jaxinv.env.multi_agent import ALL, Axes, Division, Owners
 from jaxinv.env.supply_network_file import read, settings
-from jaxinv.env.supply_network_ledger import Flows, ledger_of, minus, plus, sums
+from jaxinv.env.supply_network_ledger import Flows, account
 from jaxinv.env.supply_network_params import Params, make_params
+from jaxinv.env.supply_network_rows import Groups, Rows, each, minus, plus, times, whole
 from jaxinv.env.supply_network_topology import Topology, diamond
 
 ALLOCATIONS = ("priority", "proportional")
 
 
-# Tuples of small arrays rather than one array: with an axis of a dozen arcs behind the batch's, gathers, sums by node
-# and shifts take several times as long as the same arithmetic on whole batches. The price is compilation, which takes
-# seconds of a CPU core for 20 arcs and half a minute for 40; networks of hundreds of arcs want another layout.
 @struct.dataclass(kw_only=True)
 class State(core.EnvState):
-    on_hand: tuple[Array, ...]  # per stock, [K]
-    pipeline: tuple[tuple[Array, ...], ...]  # per arc, its lead time's many shipments [K]; the first is due now
-    backorders: tuple[Array, ...]  # per arc, [K] units ordered that wait for the supplier, where they do
-    backlog: tuple[Array, ...]  # per market, [K] customers waiting
-    goodwill: tuple[Array, ...]  # per market, [K] factor of its mean demand, where demand responds to service
+    """Units, [K] for each entry: ``supply_network_rows`` tells in what form."""
+
+    on_hand: Rows  # per stock
+    pipeline: Rows  # shipments under way, arc after arc, of each arc the first to arrive, which is due now, first
+    backorders: Rows  # per arc, units ordered that wait for the supplier; nothing where they do not
+    backlog: Rows  # per market, customers waiting
+    goodwill: Rows  # per market, factor of its mean demand; nothing where demand does not respond to service
 
 
 @struct.dataclass(kw_only=True)
@@ -131,111 +132,112 @@ class SupplyNetwork(DemandDriven):
 
     # -- the transition -------------------------------------------------------------------------------------------
     def init_state(self, u: Array, params: Params) -> State:
-        t, nothing = self.topology, jnp.zeros(self.num_skus, jnp.float32)
+        t = self.topology
+
+        def full(value: float, length: int) -> Rows:
+            return t.rows(jnp.full((length, self.num_skus), value, jnp.float32))
+
         return State(
             time=jnp.int32(0),
             exo=ExoState(demand=params.demand.init(u)),
-            on_hand=tuple(params.initial_stock),
-            pipeline=tuple((nothing,) * lead_time for lead_time in t.lead_times),
-            backorders=(nothing,) * (len(t.arcs) * self.order_backlog),
-            backlog=(nothing,) * len(t.markets),
-            goodwill=(nothing + 1.0,) * (len(t.markets) * self.goodwill),
+            on_hand=t.rows(params.initial_stock),
+            pipeline=full(0.0, len(t.arc_of)),
+            backorders=full(0.0, len(t.arcs)) if self.order_backlog else (),
+            backlog=full(0.0, len(t.markets)),
+            goodwill=full(1.0, len(t.markets)) if self.goodwill else (),
         )
 
     def transition(self, state: State, action: Array, exo: Exogenous, params: Params) -> tuple[State, core.Outcome]:
-        t, nothing = self.topology, jnp.zeros(self.num_skus, jnp.float32)
-        usage = [params.components[p] / params.yield_rate[j] for p, j in enumerate(t.node_of)]
-        capacity = list(params.capacity)
-        due = sums([queue[0] if queue else nothing for queue in state.pipeline], t.stock_of, state.on_hand)
-        on_hand = plus(state.on_hand, due) if self.receive_first else list(state.on_hand)
+        t = self.topology
+        ordered = each(dynamics.once, t.rows(action))
+        demand = t.rows(dynamics.once(self._demand(state, exo, params)))
+        usage, capacity = t.rows(self.usage(params)), t.rows(params.capacity)
+        due = t.by_stock.sums(t.queues.fronts(state.pipeline, each(jnp.zeros_like, ordered)))
+        on_hand = plus(state.on_hand, due) if self.receive_first else state.on_hand
 
         # 2. orders are filled
-        wanted = plus(action, state.backorders) if self.order_backlog else list(action)
-        shipped = self._allocate(wanted, t.supplier_of, self._producible(on_hand, capacity, usage))
-        output = sums(shipped, t.supplier_of, t.suppliers)
+        wanted = plus(ordered, state.backorders) if self.order_backlog else ordered
+        shipped = self._allocate(wanted, t.by_supplier, self._producible(on_hand, capacity, usage))
+        output = t.by_supplier.sums(shipped)
         on_hand = self._less(on_hand, output, usage)
 
         # 3. deliveries
-        pipeline = tuple((*queue, s)[1:] for queue, s in zip(state.pipeline, shipped, strict=True))
-        at_once = [nothing if lead_time else s for lead_time, s in zip(t.lead_times, shipped, strict=True)]
-        received = plus(due, sums(at_once, t.stock_of, on_hand))
+        received = t.by_stock.sums(t.queues.fronts(state.pipeline, shipped))
         on_hand = plus(on_hand, minus(received, due) if self.receive_first else received)
 
         # 4. demand
-        demand = list(self._demand(state, exo, params))
         asked = plus(state.backlog, demand)
-        sold = self._allocate(asked, t.server_of, self._producible(on_hand, minus(capacity, output), usage))
-        sales = sums(sold, t.server_of, t.suppliers)
-        on_hand = self._less(on_hand, sales, usage)
-        unmet = zip(minus(asked, sold), state.backlog, sold, params.backlog_share, strict=True)
-        waiting, backlogged, lost = zip(*(dynamics.divide_unmet(*of_market) for of_market in unmet), strict=True)
+        sold = self._allocate(asked, t.by_server, self._producible(on_hand, minus(capacity, output), usage))
+        sales = t.by_server.sums(sold)
+        unmet = minus(asked, sold), state.backlog, sold, t.rows(params.backlog_share)
+        waiting, backlogged, lost = jax.tree.transpose(
+            jax.tree.structure(sold), None, each(dynamics.divide_unmet, *unmet)
+        )
         flows = Flows(
             demanded=demand,
             sold=sold,
-            lost=list(lost),
-            backlogged=list(backlogged),
+            lost=lost,
+            backlogged=backlogged,
             backlog=plus(waiting, backlogged),
-            ordered=list(action),
+            ordered=ordered,
             shipped=shipped,
             unfilled=minus(wanted, shipped),
             received=received,
             output=plus(output, sales)[: len(t.nodes)],
-            in_transit=[sum(queue, nothing) for queue in pipeline],
-            on_hand=on_hand,
+            pipeline=t.queues.push(state.pipeline, shipped),
+            on_hand=self._less(on_hand, sales, usage),
         )
 
         # 5. costs are charged on what there is at this moment
-        ledger = ledger_of(flows, t, params)
+        reward, ledger = account(flows, t, params)
         following = State(
             time=state.time + 1,
             exo=exo.next,
-            on_hand=tuple(on_hand),
-            pipeline=pipeline,
-            backorders=tuple(flows.unfilled) if self.order_backlog else (),
-            backlog=tuple(flows.backlog),
-            goodwill=self._next_goodwill(state.goodwill, flows, params),
+            on_hand=flows.on_hand,
+            pipeline=flows.pipeline,
+            backorders=flows.unfilled if self.order_backlog else (),
+            backlog=flows.backlog,
+            goodwill=self._next_goodwill(state.goodwill, flows, params) if self.goodwill else (),
         )
         over = jnp.bool_(False) if self.horizon is None else following.time >= self.horizon
-        return following, core.Outcome(reward=ledger.reward(), terminated=over, ledger=ledger)
+        return following, core.Outcome(reward=reward, terminated=over, ledger=ledger)
 
-    def _producible(self, on_hand: Sequence[Array], capacity: Sequence[Array], usage: Sequence[Array]) -> list[Array]:
+    def _producible(self, on_hand: Rows, capacity: Rows, usage: Rows) -> Rows:
         """What each supplier [S] can ship: of its capacity and, if it is a node, its stocks."""
-        limits = list(capacity)
-        for p, j in enumerate(self.topology.node_of):
-            limits[j] = jnp.minimum(limits[j], on_hand[p] / usage[p])
-        return limits
+        return self.topology.by_node.least(each(jnp.divide, on_hand, usage), capacity)
 
-    def _less(self, on_hand: Sequence[Array], output: Sequence[Array], usage: Sequence[Array]) -> list[Array]:
+    def _less(self, on_hand: Rows, output: Rows, usage: Rows) -> Rows:
         """The stocks after what ``output`` takes of them."""
-        # Dividing by the usage and multiplying with it again may round below 0.
-        return [jnp.maximum(on_hand[p] - usage[p] * output[j], 0.0) for p, j in enumerate(self.topology.node_of)]
 
-    def _allocate(self, wanted: Sequence[Array], owners: Sequence[int], available: Sequence[Array]) -> list[Array]:
+        def left(stock: Array, usage: Array, output: Array) -> Array:
+            # Of what is used up, division by the usage and multiplication with it again may leave or lack a little.
+            units = stock - usage * output
+            return jnp.where(units > 3e-7 * stock, units, 0.0)
+
+        return each(left, on_hand, usage, self.topology.by_node.of(output))
+
+    def _allocate(self, wanted: Rows, groups: Groups, available: Rows) -> Rows:
         """What each claim gets of what its owner has."""
         if self.allocation == "proportional":
-            total = sums(wanted, owners, available)
-            part = [dynamics.fill_fraction(a, w) for a, w in zip(available, total, strict=True)]
-            return [w * part[owner] for w, owner in zip(wanted, owners, strict=True)]
-        left, granted = list(available), []
-        for w, owner in zip(wanted, owners, strict=True):
-            granted.append(jnp.minimum(w, left[owner]))
-            left[owner] = left[owner] - granted[-1]
-        return granted
+            return times(wanted, groups.of(each(dynamics.fill_fraction, available, groups.sums(wanted))))
+        return groups.in_turn(wanted, available)
 
     def _demand(self, state: State, exo: Exogenous, params: Params) -> Array:
         """The demand [M, K] that comes, given the goodwill of those who demand."""
         if not self.goodwill:
             return exo.demand
-        goodwill = jnp.stack(state.goodwill)
+        goodwill = whole(state.goodwill)
         if isinstance(exo.u, tuple):  # values that are given
             return goodwill * exo.demand
         return params.demand.law(state.exo.demand).scaled(goodwill).quantile(exo.u)  # type: ignore[attr-defined]
 
-    def _next_goodwill(self, goodwill: tuple[Array, ...], flows: Flows, params: Params) -> tuple[Array, ...]:
-        unserved = plus(flows.lost, flows.backlog)
-        better = [jnp.minimum(params.goodwill_cap, g * params.goodwill_growth) for g in goodwill]
-        worse = [jnp.maximum(params.goodwill_floor, g * params.goodwill_decay) for g in goodwill]
-        return tuple(jnp.where(units > 0, w, b) for units, w, b in zip(unserved, worse, better, strict=False))
+    def _next_goodwill(self, goodwill: Rows, flows: Flows, params: Params) -> Rows:
+        def following(goodwill: Array, unserved: Array) -> Array:
+            better = jnp.minimum(params.goodwill_cap, goodwill * params.goodwill_growth)
+            worse = jnp.maximum(params.goodwill_floor, goodwill * params.goodwill_decay)
+            return jnp.where(unserved > 0, worse, better)
+
+        return each(following, goodwill, plus(flows.lost, flows.backlog))
 
     # -- what policies read ---------------------------------------------------------------------------------------
     @property
@@ -259,19 +261,23 @@ class SupplyNetwork(DemandDriven):
     def claims(self, state: State) -> Array:
         """Units [J, K] of every node's output that others wait for: customers, and orders where they wait."""
         t = self.topology
-        orders = sums(state.backorders, t.supplier_of, t.suppliers) if self.order_backlog else None
-        claims = sums(state.backlog, t.server_of, t.suppliers)
-        return jnp.stack((claims if orders is None else plus(claims, orders))[: len(t.nodes)])
+        claims = t.by_server.sums(state.backlog)
+        if self.order_backlog:
+            claims = plus(claims, t.by_supplier.sums(state.backorders))
+        return whole(claims[: len(t.nodes)])
+
+    def in_transit(self, state: State) -> Array:
+        """Units [E, K] under way on every arc."""
+        return whole(self.topology.by_arc.sums(state.pipeline))
 
     def stock_position(self, state: State, usage: Array | float = 1.0) -> Array:
         """Inventory position [P, K] of every stock: on hand, under way and waiting at suppliers, less the claims on its
         node, of which a unit takes ``usage`` [P, K]."""
         t = self.topology
-        coming = [sum(queue, jnp.zeros(self.num_skus, jnp.float32)) for queue in state.pipeline]
-        coming = plus(coming, self.awaited(state))
+        coming = plus(t.by_arc.sums(state.pipeline), t.rows(self.awaited(state)))
         coming = plus(coming, state.backorders) if self.order_backlog else coming
-        position = jnp.stack(plus(state.on_hand, sums(coming, t.stock_of, state.on_hand)))
-        return position - usage * self.claims(state)[np.asarray(t.node_of)]
+        position = plus(state.on_hand, t.by_stock.sums(coming))
+        return whole(position) - usage * self.claims(state)[np.asarray(t.node_of)]
 
     def inventory_position(self, state: State) -> Array:
         """Inventory position [E, K] of the stock that each arc replenishes, where a unit of output takes one unit."""
@@ -317,25 +323,26 @@ class SupplyNetwork(DemandDriven):
 
     def observe(self, state: State, params: Params) -> Array:
         t = self.topology
-        unit = [1.0 / scale for scale in self._node_scale(params)]
-        features = [(x, unit[j]) for x, j in zip(state.on_hand, t.node_of, strict=True)]
-        features += [(x, unit[j]) for queue, j in zip(state.pipeline, t.customer_of, strict=True) for x in queue]
-        features += [(x, unit[j]) for x, j in zip(state.backorders, t.customer_of, strict=False)]
-        features += [(x, unit[j]) for x, j in zip(state.backlog, t.server_of, strict=True)]
-        features += [(x, jnp.ones_like(x)) for x in state.goodwill]
+        unit = 1.0 / self._node_scale(params)
+        of_customer, of_server = unit[np.asarray(t.customer_of)], unit[np.asarray(t.server_of)]
+        features = [
+            (state.on_hand, unit[np.asarray(t.node_of)]),
+            (state.pipeline, of_customer[np.asarray(t.arc_of, int)]),
+        ]
+        features += [(state.backorders, of_customer)] * self.order_backlog
+        features += [(state.backlog, of_server)]
+        features += [(state.goodwill, jnp.ones_like(of_server))] * self.goodwill
         if self.calendar:
-            for expected in self.expected_demand(state, params, self.lead_time + 1):
-                features += [(x, unit[j]) for x, j in zip(expected, t.server_of, strict=True)]
-            features.append((self.weekday(state), jnp.ones(7)))
+            expected = self.expected_demand(state, params, self.lead_time + 1)
+            features += [(x, of_server) for x in expected] + [(self.weekday(state), jnp.ones(7))]
         if self.horizon is not None:
             features.append((jnp.reshape(1.0 - state.time / self.horizon, (1,)), jnp.ones(1)))
         # Scaled as a whole: in the middle of so many pieces, XLA would compute number by number.
-        values, scales = zip(*features, strict=True)
-        return jnp.concatenate(values) * jnp.concatenate(scales)
+        values = [jnp.ravel(row) for rows, _ in features for row in jax.tree.leaves(rows)]
+        return jnp.concatenate(values) * jnp.concatenate([jnp.ravel(scale) for _, scale in features])
 
-    def _node_scale(self, params: Params) -> list[Array]:
-        """Units [K] that typically pass each node, in which observations are measured."""
+    def _node_scale(self, params: Params) -> Array:
+        """Units [J, K] that typically pass each node, in which observations are measured."""
         t = self.topology
-        into = sums(params.demand_scale, t.customer_of, t.nodes)
-        out = sums(params.demand_scale, t.supplier_of, t.suppliers)
-        return [jnp.maximum(out[j], 1.0) if node in t.plants else into[j] for j, node in enumerate(t.nodes)]
+        into, out = (groups.sums(params.demand_scale)[: len(t.nodes)] for groups in (t.by_customer, t.by_supplier))
+        return jnp.where(np.isin(t.nodes, t.plants)[:, None], jnp.maximum(out, 1.0), into)

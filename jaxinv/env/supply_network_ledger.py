@@ -1,14 +1,15 @@
 """What moves in a period of ``SupplyNetwork``, and the money it makes and costs at every node."""
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jaxinv import struct
 from jaxinv.env import core
 from jaxinv.env.supply_network_params import Params
+from jaxinv.env.supply_network_rows import Groups, Rows, each, plus, times, total, whole
 from jaxinv.env.supply_network_topology import Topology
 
 
@@ -46,61 +47,47 @@ class Ledger(core.Ledger):
 
 
 class Flows(NamedTuple):
-    """Units of a period: those of the ledger, and what is left to be served; lists of arrays [K]."""
+    """Units of a period: those of the ledger, and what is left to be served."""
 
-    demanded: list[Array]
-    sold: list[Array]
-    lost: list[Array]
-    backlogged: list[Array]
-    backlog: list[Array]
-    ordered: list[Array]
-    shipped: list[Array]
-    unfilled: list[Array]
-    received: list[Array]
-    output: list[Array]
-    in_transit: list[Array]
-    on_hand: list[Array]
+    demanded: Rows
+    sold: Rows
+    lost: Rows
+    backlogged: Rows
+    backlog: Rows
+    ordered: Rows
+    shipped: Rows
+    unfilled: Rows
+    received: Rows
+    output: Rows
+    pipeline: Rows
+    on_hand: Rows
 
 
-def ledger_of(flows: Flows, t: Topology, params: Params) -> Ledger:
-    """What a period earned and cost every node."""
-    paid = times(params.unit_cost, flows.shipped)
-    shipments = [jnp.where(s > 0, 1.0, 0.0) for s in flows.shipped]
+def account(flows: Flows, t: Topology, params: Params) -> tuple[Array, Ledger]:
+    """What a period earned less what it cost, [], and the ledger that tells it by node."""
+    nodes = range(len(t.nodes))
+    inside = np.isin(t.supplier_of, nodes)[:, None]  # what sources are paid is no income
+    customer_of = [t.customer_of[e] for e in t.arc_of]  # of each shipment under way
+    shipments = each(lambda units: jnp.where(units > 0, 1.0, 0.0), flows.shipped)
+    causes = {  # money per unit, units, and whose they are
+        "revenue": (params.price, flows.sold, t.server_of),
+        "transfer_revenue": (jnp.where(inside, params.unit_cost, 0.0), flows.shipped, t.supplier_of),
+        "purchase": (params.unit_cost, flows.shipped, t.customer_of),
+        "fixed_order": (params.fixed_order_cost, shipments, t.customer_of),
+        "operating": (params.operating_cost, flows.output, nodes),
+        "holding": (params.holding_cost, flows.on_hand, t.node_of),
+        "pipeline": (params.pipeline_cost[np.asarray(t.arc_of, int)], flows.pipeline, customer_of),
+        "stockout": (params.stockout_cost, plus(flows.lost, flows.backlog), t.server_of),
+        "unfilled": (params.unfilled_cost, flows.unfilled, t.supplier_of),
+    }
+    money = {name: times(t.rows(per_unit), units) for name, (per_unit, units, _) in causes.items()}
+    owners = {name: Groups(tuple(owners), len(t.suppliers)) for name, (_, _, owners) in causes.items()}
 
-    def by_node(values, nodes):  # what concerns sources is nobody's
-        return jnp.stack(sums(values, nodes, t.suppliers)[: len(t.nodes)])
-
-    return Ledger(
-        revenue=by_node(times(params.price, flows.sold), t.server_of),
-        transfer_revenue=by_node(paid, t.supplier_of),
-        purchase=by_node(paid, t.customer_of),
-        fixed_order=by_node(times(params.fixed_order_cost, shipments), t.customer_of),
-        operating=jnp.stack(times(params.operating_cost, flows.output)),
-        holding=by_node(times(params.holding_cost, flows.on_hand), t.node_of),
-        pipeline=by_node(times(params.pipeline_cost, flows.in_transit), t.customer_of),
-        stockout=by_node(times(params.stockout_cost, plus(flows.lost, flows.backlog)), t.server_of),
-        unfilled=by_node(times(params.unfilled_cost, flows.unfilled), t.supplier_of),
-        written_off=jnp.zeros((len(t.stocks), params.price.shape[-1]), jnp.float32),
-        **{name: jnp.stack(getattr(flows, name)) for name in Ledger.UNITS if name != "written_off"},
+    # The reward is the sum of the ledger, but cheaper before it is summed by node, which then only its readers pay for.
+    costs = [each(jnp.negative, money[name]) for name in Ledger.COSTS]
+    return total([*costs, *(money[name] for name in Ledger.GAINS)]), Ledger(
+        **{name: whole(owners[name].sums(rows)[: len(nodes)]) for name, rows in money.items()},
+        in_transit=whole(t.by_arc.sums(flows.pipeline)),
+        written_off=jnp.zeros_like(params.holding_cost),
+        **{name: whole(units) for name, units in flows._asdict().items() if name in Ledger.UNITS},
     )
-
-
-# -- lists of arrays, one per arc, node, stock or market --------------------------------------------------------------
-def plus(a: Any, b: Any) -> list[Array]:
-    return [x + y for x, y in zip(a, b, strict=True)]
-
-
-def minus(a: Any, b: Any) -> list[Array]:
-    return [x - y for x, y in zip(a, b, strict=True)]
-
-
-def times(a: Any, b: Any) -> list[Array]:
-    return [x * y for x, y in zip(a, b, strict=True)]
-
-
-def sums(values: Any, owners: Sequence[int], like: Sequence[Any]) -> list[Array]:
-    """Sums of the values of every owner, as many as ``like`` has entries."""
-    totals = [jnp.zeros_like(values[0])] * len(like)
-    for value, owner in zip(values, owners, strict=True):
-        totals[owner] = totals[owner] + value
-    return totals

@@ -1,12 +1,17 @@
 """The static structure of ``SupplyNetwork``: who supplies whom, how long that takes, and which stocks there are."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from jaxinv.env.given import whole, wholes
+from jaxinv.env.supply_network_rows import Groups, Queues, Rows
+
+APART = 100  # rows of a state up to which they are a tuple, see ``supply_network_rows``
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,55 +61,50 @@ class Topology:
         ):
             if strangers := [entry for entry in entries if not fits(entry)]:
                 raise ValueError(f"Topology: {what}, got {strangers[0]!r}")
-        names = (*self.nodes, *self.sources)
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"Topology: there are two nodes {name!r}")
+        names = dict.fromkeys((*self.nodes, *self.sources))
+        nodes = map(repr, self.suppliers)
+        for what, listed in (("node", nodes), ("arc", self.arc_names), ("market", self.market_names)):
+            if twice := [name for name, times in Counter(listed).items() if times > 1]:
+                raise ValueError(f"Topology: there are two {what}s {twice[0]}")
         ends = [(arc.name, end) for arc in self.arcs for end in (arc.supplier, arc.customer)]
         for what, end in [*ends, *((f"market {market!r}", node) for node, market in self.markets)]:
             if end not in names:
                 raise ValueError(f"Topology: {what} names {end!r}, which is no node; there are {', '.join(names)}")
-        for what, listed in (("arc", self.arc_names), ("market", self.market_names)):
-            for name in listed:
-                if listed.count(name) > 1:
-                    raise ValueError(f"Topology: there are two {what}s {name}")
+        sources = set(self.sources)
         for arc in self.arcs:
-            if arc.customer in self.sources:
+            if arc.customer in sources:
                 raise ValueError(f"Topology: {arc.name} supplies a source, which lies outside the network")
         for what in ("arcs", "markets"):
             if not getattr(self, what):
                 raise ValueError(f"Topology.{what} must not be empty")
         for node, market in self.markets:
-            if node in self.sources:
+            if node in sources:
                 raise ValueError(
                     f"Topology: market {market!r} must be served by a node of the network, not by {node!r}"
                 )
         self._check_nodes()
 
     def _check_nodes(self) -> None:
-        customers, suppliers = {arc.customer for arc in self.arcs}, {arc.supplier for arc in self.arcs}
-        serving = suppliers | {node for node, _ in self.markets}
+        components = defaultdict(list)
+        for arc in self.arcs:
+            components[arc.customer].append(arc.component)
         for name in self.plants:
-            if name not in self.nodes or name in customers:
+            if name not in self.nodes or name in components:
                 raise ValueError(f"Topology: plant {name!r} must be a node without suppliers")
+        plants = set(self.plants)
         for name in self.nodes:
-            if name not in customers and name not in self.plants:
+            if name not in components and name not in plants:
                 raise ValueError(f"Topology: node {name!r} has no supplier; add an arc into it, or make it a plant")
-            components = [arc.component for arc in self.arcs if arc.customer == name]
-            if "" in components and any(components):
-                raise ValueError(f"Topology: all arcs into {name!r} must name a component, or none; got {components}")
-        for name in (*self.nodes, *self.sources):
+            if "" in components[name] and any(components[name]):
+                raise ValueError(
+                    f"Topology: all arcs into {name!r} must name a component, or none; got {components[name]}"
+                )
+        serving = {arc.supplier for arc in self.arcs} | {node for node, _ in self.markets}
+        for name in self.suppliers:
             if name not in serving:
                 raise ValueError(f"Topology: node {name!r} supplies nobody")
-        left = dict.fromkeys(self.nodes)
-        while True:
-            first = [name for name in left if not any(a.customer == name and a.supplier in left for a in self.arcs)]
-            if not first:
-                break
-            for name in first:
-                del left[name]
-        if left:
-            raise ValueError(f"Topology: there is a cycle among {', '.join(left)}")
+        if left := set(range(len(self.nodes))) - set(self.downstream_first):
+            raise ValueError(f"Topology: there is a cycle among {', '.join(self.nodes[j] for j in sorted(left))}")
 
     # -- names and numbers ----------------------------------------------------------------------------------------
     @property
@@ -123,7 +123,7 @@ class Topology:
     @cached_property
     def stocks(self) -> tuple[tuple[str, str], ...]:
         """(node, component) of every stock; the component is "" where the node has only one."""
-        into = [(node, arc.component) for node in self.nodes for arc in self.arcs if arc.customer == node]
+        into = [(self.nodes[j], self.arcs[e].component) for j, arcs in enumerate(self.arcs_into) for e in arcs]
         return tuple(dict.fromkeys(into))
 
     @property
@@ -133,43 +133,91 @@ class Topology:
     @cached_property
     def supplier_of(self) -> tuple[int, ...]:
         """Of every arc, the position among ``suppliers``."""
-        return tuple(self.suppliers.index(arc.supplier) for arc in self.arcs)
+        return _positions(self.suppliers, (arc.supplier for arc in self.arcs))
 
     @cached_property
     def customer_of(self) -> tuple[int, ...]:
         """Of every arc, the position among ``nodes``."""
-        return tuple(self.nodes.index(arc.customer) for arc in self.arcs)
+        return _positions(self.nodes, (arc.customer for arc in self.arcs))
 
     @cached_property
     def stock_of(self) -> tuple[int, ...]:
         """Of every arc, the position among ``stocks`` of the one it replenishes."""
-        return tuple(self.stocks.index((arc.customer, arc.component)) for arc in self.arcs)
+        return _positions(self.stocks, ((arc.customer, arc.component) for arc in self.arcs))
 
     @cached_property
     def node_of(self) -> tuple[int, ...]:
         """Of every stock, the position among ``nodes``."""
-        return tuple(self.nodes.index(node) for node, _ in self.stocks)
+        return _positions(self.nodes, (node for node, _ in self.stocks))
 
     @cached_property
     def server_of(self) -> tuple[int, ...]:
         """Of every market, the position among ``nodes`` of the one that serves it."""
-        return tuple(self.nodes.index(node) for node, _ in self.markets)
+        return _positions(self.nodes, (node for node, _ in self.markets))
 
     @cached_property
     def lead_times(self) -> tuple[int, ...]:
         return tuple(arc.lead_time for arc in self.arcs)
 
     @cached_property
+    def arc_of(self) -> tuple[int, ...]:
+        """Of every shipment under way, the position of its arc: arc after arc, the first to arrive first."""
+        return tuple(e for e, lead_time in enumerate(self.lead_times) for _ in range(lead_time))
+
+    @cached_property
     def downstream_first(self) -> tuple[int, ...]:
         """Positions of the nodes, each after all those it supplies."""
-        done: list[int] = []
-        while len(done) < len(self.nodes):
-            for j in range(len(self.nodes)):
-                supplied = {c for s, c in zip(self.supplier_of, self.customer_of, strict=True) if s == j}
-                if j not in done and supplied <= set(done):
-                    done.append(j)
-        return tuple(done)
+        unordered = Counter(self.supplier_of)  # arcs to customers that are not in order yet
+        suppliers = [[self.supplier_of[e] for e in arcs] for arcs in self.arcs_into]
+        order = [j for j in range(len(self.nodes)) if not unordered[j]]
+        for j in order:  # which grows meanwhile
+            unordered.subtract(suppliers[j])
+            order += [i for i in dict.fromkeys(suppliers[j]) if i < len(self.nodes) and not unordered[i]]
+        return tuple(order)
 
+    @cached_property
+    def arcs_into(self) -> list[list[int]]:
+        """Positions of the arcs into every node."""
+        into: list[list[int]] = [[] for _ in self.nodes]
+        for e, j in enumerate(self.customer_of):
+            into[j].append(e)
+        return into
+
+    # -- how numbers are held and summed --------------------------------------------------------------------------
+    def rows(self, numbers: Any) -> Rows:
+        """``numbers`` [n, K] of arcs, stocks, suppliers or markets in the form that this network has them in."""
+        held = len(self.stocks) + len(self.arcs) + len(self.arc_of) + len(self.markets)
+        return tuple(numbers) if self.arc_of and held <= APART else numbers
+
+    @cached_property
+    def by_supplier(self) -> Groups:  # arcs
+        return Groups(self.supplier_of, len(self.suppliers))
+
+    @cached_property
+    def by_customer(self) -> Groups:  # arcs
+        return Groups(self.customer_of, len(self.suppliers))
+
+    @cached_property
+    def by_stock(self) -> Groups:  # arcs
+        return Groups(self.stock_of, len(self.stocks))
+
+    @cached_property
+    def by_node(self) -> Groups:  # stocks
+        return Groups(self.node_of, len(self.suppliers))
+
+    @cached_property
+    def by_server(self) -> Groups:  # markets
+        return Groups(self.server_of, len(self.suppliers))
+
+    @cached_property
+    def by_arc(self) -> Groups:  # shipments under way
+        return Groups(self.arc_of, len(self.arcs))
+
+    @cached_property
+    def queues(self) -> Queues:  # of shipments under way
+        return Queues(self.lead_times)
+
+    # -- flows ----------------------------------------------------------------------------------------------------
     def flows(
         self, demand: np.ndarray, usage: np.ndarray, share: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -182,15 +230,19 @@ class Topology:
         np.add.at(output, list(self.server_of), demand)
         flow = np.zeros((len(self.arcs), demand.shape[1]))
         for j in self.downstream_first:
-            for e, p in enumerate(self.stock_of):
-                if self.customer_of[e] == j:
-                    flow[e] = share[e] * usage[p] * output[j]
-                    output[self.supplier_of[e]] += flow[e]
+            for e in self.arcs_into[j]:
+                flow[e] = share[e] * usage[self.stock_of[e]] * output[j]
+                output[self.supplier_of[e]] += flow[e]
         return flow, output
 
     def equal_shares(self) -> np.ndarray:
         """The part [E, 1] of each stock's supply that an arc carries if all carry the same."""
-        return np.array([[1.0 / self.stock_of.count(p)] for p in self.stock_of], np.float32)
+        return (1.0 / np.bincount(self.stock_of)[list(self.stock_of)])[:, None].astype(np.float32)
+
+
+def _positions(listed: tuple, entries: Iterable) -> tuple[int, ...]:
+    position = {entry: i for i, entry in enumerate(listed)}
+    return tuple(position[entry] for entry in entries)
 
 
 # -- common shapes ----------------------------------------------------------------------------------------------------

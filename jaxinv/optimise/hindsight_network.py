@@ -46,6 +46,7 @@ def _solve(env: SupplyNetwork, params: Any, demand: np.ndarray, state: Any, k: i
     usage = params.components[:, k] / params.yield_rate[list(t.node_of), k]
     operating = np.append(params.operating_cost[:, k], np.zeros(len(t.sources)))
     share, price, penalty = params.backlog_share[:, k], params.price[:, k], params.stockout_cost[:, k]
+    queues = t.queues.split(state.pipeline)
 
     # The unknowns of a period: units shipped, sold to new and to waiting customers, waiting and on hand at its end.
     sizes = (len(t.arcs), len(t.markets), len(t.markets), len(t.markets), len(t.stocks))
@@ -83,7 +84,7 @@ def _solve(env: SupplyNetwork, params: Any, demand: np.ndarray, state: Any, k: i
                     at_once[shipped(time, e)] = 1.0
                 elif t.stock_of[e] == p and time >= t.lead_times[e]:
                     due[shipped(time - t.lead_times[e], e)] = 1.0
-            known_due = sum(state.pipeline[e][time][k] for e in arcs if t.stock_of[e] == p and time < t.lead_times[e])
+            known_due = sum(queues[e][time][k] for e in arcs if t.stock_of[e] == p and time < t.lead_times[e])
             equal.add(_less({on_hand(time, p): 1.0, **sent, **sold}, before | due | at_once), known + known_due)
             at_hand, of_that = (before | due, known + known_due) if env.receive_first else (before, known)
             below.add(_less(sent, at_hand), of_that)
@@ -93,7 +94,7 @@ def _solve(env: SupplyNetwork, params: Any, demand: np.ndarray, state: Any, k: i
                 made |= {i(time, m): 1.0 for m in markets if t.server_of[m] == j for i in (new, old)}
                 below.add(made, params.capacity[j, k])
     for e in arcs:  # what is under way already is held until it arrives
-        for i, units in enumerate(state.pipeline[e]):
+        for i, units in enumerate(queues[e]):
             constant += params.pipeline_cost[e, k] * units[k] * min(i, length)
 
     result = optimize.linprog(

@@ -17,6 +17,7 @@ from jax.scipy.special import ndtri
 
 from jaxinv import struct
 from jaxinv.demand import Distribution
+from jaxinv.env.supply_network_rows import whole
 from jaxinv.policies import closed_forms
 
 
@@ -25,25 +26,29 @@ def contents(env: Any, params: Any, share: Array) -> Array:
     t, usage = env.topology, env.usage(params)
     inside = [jnp.zeros((len(t.stocks), env.num_skus), jnp.float32)] * len(t.nodes)
     for j in reversed(t.downstream_first):
-        for e, p in enumerate(t.stock_of):
-            if t.customer_of[e] == j and t.supplier_of[e] < len(t.nodes):
-                inside[j] = inside[j] + (usage[p] * share[e])[None] * inside[t.supplier_of[e]]
-        for p in (p for p, node in enumerate(t.node_of) if node == j):
+        for e in t.arcs_into[j]:
+            if t.supplier_of[e] < len(t.nodes):
+                inside[j] = inside[j] + (usage[t.stock_of[e]] * share[e])[None] * inside[t.supplier_of[e]]
+        for p in {t.stock_of[e] for e in t.arcs_into[j]}:
             inside[j] = inside[j].at[p].add(usage[p])
     return jnp.stack(inside)
 
 
 def echelon_position(env: Any, state: Any, params: Any, share: Array) -> Array:
     """Echelon inventory position [P, K] of every stock."""
-    t, inside, nothing = env.topology, contents(env, params, share), jnp.zeros(env.num_skus, jnp.float32)
-    position = env.stock_position(state, usage=0.0)
-    for e, queue in enumerate(state.pipeline):  # what others are sent, and hold
-        if t.supplier_of[e] < len(t.nodes):
-            held = sum(queue, nothing) + share[e] * state.on_hand[t.stock_of[e]]
-            position = position + inside[t.supplier_of[e]] * held[None]
-    for m, j in enumerate(t.server_of):
-        position = position - inside[j] * state.backlog[m][None]
-    return position
+    t, inside = env.topology, contents(env, params, share)
+    suppliers, servers = np.asarray(t.supplier_of), np.asarray(t.server_of)
+    within = np.flatnonzero(suppliers < len(t.nodes))
+    held = (
+        env.in_transit(state) + share * whole(state.on_hand)[np.asarray(t.stock_of)]
+    )  # what others are sent, and hold
+    held = _units_inside(inside[suppliers[within]], held[within])
+    return env.stock_position(state, usage=0.0) + held - _units_inside(inside[servers], whole(state.backlog))
+
+
+def _units_inside(inside: Array, units: Array) -> Array:
+    """Units [P, K] in ``units`` [n, K] of nodes with the contents ``inside`` [n, P, K]."""
+    return jnp.einsum("npk,nk->pk", inside, units, precision="highest")
 
 
 @struct.dataclass(kw_only=True)

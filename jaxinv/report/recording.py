@@ -27,6 +27,7 @@ from jaxinv.env.multi_warehouse import MultiWarehouse
 from jaxinv.env.perishable_pair import PerishablePair
 from jaxinv.env.serial import Serial
 from jaxinv.env.supply_network import SupplyNetwork
+from jaxinv.env.supply_network_rows import whole
 from jaxinv.env.wrappers import Wrapper
 
 Lane = tuple[str, str]
@@ -263,7 +264,7 @@ def _(env: SupplyNetwork, after, actions, ledger, params):
 
     on_order = by_node(ledger.in_transit, t.customer_of)
     if env.order_backlog:
-        on_order = on_order + by_node(np.stack(after.backorders, 1), t.customer_of)
+        on_order = on_order + by_node(np.asarray(whole(after.backorders, axis=1)), t.customer_of)
     lanes = dict.fromkeys(((arc.supplier, arc.customer) for arc in t.arcs), 0.0)
     for e, arc in enumerate(t.arcs):  # several components may take the same way
         lanes[arc.supplier, arc.customer] = lanes[arc.supplier, arc.customer] + ledger.shipped[:, e]

@@ -146,7 +146,7 @@ def test_demand_responds_to_service():
     seen, factors = [], []
     for order in (0.0, 100.0, 100.0, 0.0):
         factors.append(float(state.goodwill[0][0]))
-        state = state.replace(on_hand=(jnp.zeros(1),))
+        state = state.replace(on_hand=jax.tree.map(jnp.zeros_like, state.on_hand))
         state, outcome = step(state, jnp.full((1, 1), order), exo, params)
         seen.append(float(outcome.ledger.demanded[0, 0]))
     np.testing.assert_allclose(factors, [1.0, 0.5, 0.75, 1.125])
@@ -264,7 +264,8 @@ def test_what_it_tells_to_policies(everything):
     assert names[:10] == ("shop",) * 2 + ("depot",) * 2 + ("works",) * 4 + ("shop",) * 2
     shop_scale = params.demand_scale[0] + params.demand_scale[1]
     np.testing.assert_allclose(observation[:2], last.on_hand[0] / shop_scale, rtol=1e-6)
-    coming = sum(np.asarray(x) for e in (0, 1) for x in (*last.pipeline[e], last.backorders[e]))
+    queues = env.topology.queues.split(last.pipeline)
+    coming = sum(np.asarray(x) for e in (0, 1) for x in (*queues[e], last.backorders[e]))
     position = np.asarray(last.on_hand[0]) + coming - np.asarray(last.backlog[0])
     np.testing.assert_allclose(env.inventory_position(last)[1], position, rtol=1e-5)
     assert env.order_action(jnp.ones(env.cells)).shape == (6, 2)
@@ -293,7 +294,7 @@ def test_one_node_is_a_single_item(lead_time, waits, receive_first):
     final, other = jax.jit(lambda s: jax.lax.scan(period, s, (orders, demand)))(start)
     np.testing.assert_allclose(outcome.reward, other.reward, rtol=1e-5, atol=1e-4)
     # The item's inventory is net of the backlog, and what is due now is in it.
-    queue = [float(x[0]) for x in last.pipeline[0]]
+    queue = [float(x[0]) for x in last.pipeline]
     mapped = SingleState(
         time=final.time, exo=final.exo, pipeline=tuple(jnp.float32(x) for x in queue[1:]),
         inventory=jnp.float32(float(last.on_hand[0][0]) + sum(queue[:1]) - float(last.backlog[0][0])),

@@ -23,9 +23,7 @@ def state_of(env, params, **changes):
 def test_positions_of_a_chain_by_hand():
     env = SupplyNetwork(serial([2, 1]), order_backlog=True)
     params = env.make_params(backlog_share=1.0)
-    state = state_of(
-        env, params, on_hand=(0.0, 4.0), pipeline=((3.0, 2.0), (6.0,)), backorders=(5.0, 1.0), backlog=(7.0,)
-    )
+    state = state_of(env, params, on_hand=(0.0, 4.0), pipeline=(3.0, 2.0, 6.0), backorders=(5.0, 1.0), backlog=(7.0,))
     # The retailer: 5 under way and 5 waiting upstream less 7 customers; upstream: 4, 6 and 1 less the 5 it owes.
     assert env.stock_position(state)[:, 0].tolist() == [3, 6]
     share = env.topology.equal_shares()
@@ -41,14 +39,14 @@ def test_positions_count_components_and_shares():
     params = env.make_params(components=[1, 1, 2], yield_rate=[1.0, 0.5])
     share = env.topology.equal_shares()
     assert contents(env, params, share)[..., 0].tolist() == [[1, 2, 4], [0, 2, 4]]
-    state = state_of(env, params, on_hand=(3.0, 5.0, 6.0), pipeline=((1.0,), (0.0,), (2.0,)), backlog=(2.0,))
+    state = state_of(env, params, on_hand=(3.0, 5.0, 6.0), pipeline=(1.0, 0.0, 2.0), backlog=(2.0,))
     assert echelon_position(env, state, params, share)[:, 0].tolist() == [2, 5 + 2 * (3 + 1 - 2), 6 + 2 + 4 * 2]
     assert env.stock_position(state, env.usage(params))[:, 0].tolist() == [2, 5, 8]
 
     env = SupplyNetwork(diamond([1, 1], [1, 1]))
     params, share = env.make_params(), jnp.array([[0.25], [0.75], [1.0], [1.0]])
     assert contents(env, params, share)[..., 0].tolist() == [[1, 0.25, 0.75], [0, 1, 0], [0, 0, 1]]
-    state = state_of(env, params, on_hand=(8.0, 1.0, 2.0), pipeline=((4.0,), (5.0,), (0.0,), (0.0,)))
+    state = state_of(env, params, on_hand=(8.0, 1.0, 2.0), pipeline=(4.0, 5.0, 0.0, 0.0))
     assert echelon_position(env, state, params, share)[:, 0].tolist() == [17, 1 + 2 + 4, 2 + 6 + 5]
     policy = NetworkBaseStock(level=[37.0, 3.0, 9.0], share=share)
     assert policy(env, state, params, None)[:, 0].tolist() == [5, 15, 2, 7]
