@@ -1,22 +1,32 @@
 """Learners, compiled together with the environments that they learn in."""
 
 from jaxinv.agents.a2c import A2C, A3C
+from jaxinv.agents.ddpg import DDPG, TD3
+from jaxinv.agents.dqn import DQN
 from jaxinv.agents.networks import MLP, CellNetwork
+from jaxinv.agents.off_policy import OffPolicy, OffPolicyState
 from jaxinv.agents.on_policy import OnPolicy, OnPolicyState
 from jaxinv.agents.policy import NetworkPolicy
 from jaxinv.agents.ppo import PPO
 from jaxinv.agents.reinforce import REINFORCE
+from jaxinv.agents.sac import SAC
 from jaxinv.agents.sequence import GRU, SequenceNetwork, Transformer
 
 __all__ = [
     "A2C",
     "A3C",
+    "DDPG",
+    "DQN",
     "GRU",
     "MLP",
     "PPO",
     "REINFORCE",
+    "SAC",
+    "TD3",
     "CellNetwork",
     "NetworkPolicy",
+    "OffPolicy",
+    "OffPolicyState",
     "OnPolicy",
     "OnPolicyState",
     "SequenceNetwork",

@@ -312,8 +312,8 @@ class OffPolicy(struct.Typed):
         """The state with what follows the weights, the ``target`` values [B] and the errors [B] of a gradient step."""
         average = state.average_reward
         if self.average_reward:  # until targets, hence values, have mean zero
-            error = jnp.average(target, weights=batch.weight) * self._unit(state)
-            average = average + self.average_reward_rate / self.n_step * error
+            excess = jnp.average(target, weights=batch.weight) * self._unit(state)
+            average = average + self.average_reward_rate / self.n_step * excess
         target_params = optax.incremental_update(state.params, state.target_params, self.target_rate)
         buffer = state.buffer.prioritise(index, error + 1e-6)  # so that none is forgotten for ever
         return dataclasses.replace(state, target_params=target_params, average_reward=average, buffer=buffer)
