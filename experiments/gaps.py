@@ -62,6 +62,8 @@ class Benchmark:
 
     def row(self, agent: str, num_seeds: int, budget: float) -> dict[str, Any] | None:
         """A row of the table; None for a learner that cannot decide what the problem asks for."""
+        if not learners.applies(agent, self.kind):
+            return None
         algo = learners.learner(agent, self.env, budget)
         trained = fit(algo, self.problem.params, jax.random.key(0), num_seeds=num_seeds, chunk=_CHUNK, progress=False)
         states = [trained.state]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments import heuristics
-from jaxinv.agents import A2C, A3C, PPO, REINFORCE
+from jaxinv.agents import A2C, A3C, DDPG, DQN, PPO, REINFORCE, SAC, TD3, OffPolicy
 from jaxinv.env.distribution import Distribution
 from jaxinv.env.serial import Serial
 from jaxinv.env.single_item import SingleItem
@@ -24,6 +24,10 @@ LEARNERS: dict[str, tuple[Any, int, dict[str, Any]]] = {
     "a2c": (A2C, 1000, {"branches": 8, "learning_rate": 5e-3, "entropy_coef": 0.03}),
     "a3c": (A3C, 4000, {"branches": 8, "learning_rate": 2e-3, "entropy_coef": 0.03}),
     "reinforce": (REINFORCE, 700, {"branches": 8, "learning_rate": 5e-3, "entropy_coef": 0.03}),
+    "dqn": (DQN, 1000, {"all_actions": True}),
+    "ddpg": (DDPG, 1000, {}),
+    "td3": (TD3, 1000, {}),
+    "sac": (SAC, 1000, {}),
 }
 
 
@@ -36,6 +40,12 @@ def learner(name: str, env: Any, budget: float = 1.0) -> Any:
         raise ValueError(f"no learner {name!r}; there are {', '.join(LEARNERS)}")
     kind, updates, numbers = LEARNERS[name]
     return kind(env=env, num_updates=max(1, round(budget * updates)), **numbers)
+
+
+def applies(name: str, kind: str) -> bool:
+    """Whether a learner can decide what :func:`decision` says; all others take both kinds."""
+    asked = "discrete" if issubclass(LEARNERS[name][0], DQN) else "continuous"
+    return kind == asked or not issubclass(LEARNERS[name][0], OffPolicy)
 
 
 def decision(env: Any, params: Any, model: Any, paths: Callable[[], Any]) -> tuple[str, Any]:

@@ -3,6 +3,7 @@
 from jaxinv.agents.a2c import A2C, A3C
 from jaxinv.agents.ddpg import DDPG, TD3
 from jaxinv.agents.dqn import DQN
+from jaxinv.agents.learner import Learner
 from jaxinv.agents.networks import MLP, CellNetwork
 from jaxinv.agents.off_policy import OffPolicy, OffPolicyState
 from jaxinv.agents.on_policy import OnPolicy, OnPolicyState
@@ -24,6 +25,7 @@ __all__ = [
     "SAC",
     "TD3",
     "CellNetwork",
+    "Learner",
     "NetworkPolicy",
     "OffPolicy",
     "OffPolicyState",

@@ -28,7 +28,7 @@ class A2C(OnPolicy):
 
     def _step(self, state: OnPolicyState, acted: Any, batch: Batch) -> tuple[OnPolicyState, dict[str, Array]]:
         """Move the weights of ``state`` along the gradient at the weights that ``acted``."""
-        remaining = self._remaining(state)
+        remaining = self._annealed(state)
         environments = jnp.arange(batch.log_prob.shape[0])
         grads, metrics = self._gradient(acted, batch, environments, state.action_space, self.entropy_coef * remaining)
         optimiser = self._optimiser(self.learning_rate * remaining)

@@ -96,7 +96,7 @@ class DDPG(OffPolicy):
         return distributions.clip(space, treedef.unflatten(noisy))
 
     # -- learning -------------------------------------------------------------------------------------------------
-    def _improve(self, state: OffPolicyState, key: Array) -> tuple[OffPolicyState, dict[str, Array]]:
+    def _improve(self, state: OffPolicyState, env_params: Any, key: Array) -> tuple[OffPolicyState, dict[str, Array]]:
         *critic_keys, actor_key = jax.random.split(key, self.critic_steps + 1)
         for critic_key in critic_keys:
             sample_key, next_key = jax.random.split(critic_key)
@@ -123,7 +123,7 @@ class DDPG(OffPolicy):
 
     def _critic_loss(self, params: Any, batch: Batch, target: Array) -> tuple[Array, tuple[Array, dict[str, Array]]]:
         values = self._values(params, batch.observation, batch.action)
-        errors = target - values
+        errors = target[None] - values
         loss = 0.5 * jnp.mean(batch.weight * jnp.sum(errors**2, 0))
         error = jnp.sqrt(jnp.mean(errors**2, 0))
         metrics = {"loss": loss, "value": jnp.mean(values), "error": jnp.sqrt(jnp.mean(errors**2))}

@@ -44,7 +44,8 @@ class _Squashed(distrax.Normal):
         return self._squash(super()._sample_n(key, n))
 
     def _sample_n_and_log_prob(self, key: Array, n: int) -> tuple[Array, Array]:
-        x, log_prob = super()._sample_n_and_log_prob(key, n)
+        x = jnp.asarray(super()._sample_n(key, n))
+        log_prob = jax.vmap(super().log_prob)(x)
         # log(1 - tanh(x)^2), also where that is tiny
         slope = 2.0 * (jnp.log(2.0) - x - jax.nn.softplus(-2.0 * x))
         return self._squash(x), log_prob - jnp.where(jnp.broadcast_to(self._finite, x.shape), slope, 0.0)
@@ -59,7 +60,7 @@ class _Squashed(distrax.Normal):
         """The median: what is most likely may be an end of the box long before it is the best guess."""
         return self._squash(self.loc)
 
-    def _squash(self, x: Array) -> Array:
+    def _squash(self, x: Any) -> Array:
         return jnp.where(jnp.broadcast_to(self._finite, x.shape), jnp.tanh(x), x)
 
 

@@ -10,11 +10,11 @@ import optax
 from jax import Array
 
 from jaxinv import struct
-from jaxinv.agents import distributions, returns, rollout
+from jaxinv.agents import distributions, returns
 from jaxinv.agents.buffers import ReplayBuffer
+from jaxinv.agents.learner import Learner
 from jaxinv.agents.networks import MLP
 from jaxinv.agents.normalise import RunningStatistics
-from jaxinv.env.core import Environment
 
 _SCALE_DISCOUNT = 0.99  # largest discount of the sums whose deviation is the unit of rewards
 
@@ -51,6 +51,7 @@ class Period:
     next_mask: Any
     terminated: Array
     truncated: Array
+    origin: Any  # (state of the environment, uniforms [N, ...] of the period), where a learner asks for them, or None
 
 
 @struct.dataclass(kw_only=True)
@@ -65,84 +66,53 @@ class Batch:
     next_mask: Any
     bootstrap: Array  # weight of the value of that observation
     weight: Array  # in the loss
+    origin: Any
 
 
 @struct.dataclass(kw_only=True)
-class OffPolicy(struct.Typed):
-    """Base of the learners that run ``num_envs`` environments, all with the same ``env_params``, for ``num_steps``
-    periods in one iteration, remember the last ``buffer_periods`` of each and then take ``gradient_steps`` steps of
-    the optimiser, each on ``batch_size`` of what is remembered.
+class OffPolicy(Learner):
+    """Base of the learners that remember the last ``buffer_periods`` of each environment and take ``gradient_steps``
+    steps of the optimiser in an iteration, each on ``batch_size`` of what is remembered, see
+    :class:`~jaxinv.agents.learner.Learner`.
 
-    A learner is its own configuration. Sizes and flags are static, numbers are traced, so that a sweep is one
-    ``vmap``::
-
-        jax.vmap(lambda rate, key: algo.replace(learning_rate=rate).train(key, env_params))(rates, keys)
-
-    Inventory problems are continuing and judged by average cost, hence ``average_reward``: values are differential,
-    Q(s, a) = r - rho + discount * max Q(s', .), and have mean zero in the memory. That is what moves rho
-    (differential Q-learning, Wan, Naik and Sutton 2021, arXiv:2006.16318; with mean-zero values, the RVI Q-learning of
-    Abounadi, Bertsekas and Borkar 2001), which is the average reward of the policy that is learned, not of the one that
-    explores. ``discount`` then discounts differences only. Where episodes truly terminate, or discounting is meant,
-    switch the flag off; ``discount`` is then part of the problem: set it to that of ``env_params``.
+    With ``average_reward`` values are differential, Q(s, a) = r - rho + discount * max Q(s', .), and have mean zero in
+    the memory. That is what moves rho (differential Q-learning, Wan, Naik and Sutton 2021, arXiv:2006.16318; with
+    mean-zero values, the RVI Q-learning of Abounadi, Bertsekas and Borkar 2001), which is the average reward of the
+    policy that is learned, not of the one that explores.
 
     The policy that is handed over acts by ``target_params``, the running average of the weights: less noise than in the
     last ones.
     """
 
-    env: Environment = struct.static()
-    network: nn.Module = struct.static(MLP())
+    network: nn.Module = struct.static(MLP(activation="relu"))
     num_envs: int = struct.static(64)
-    num_steps: int = struct.static(4)  # periods per environment in one iteration
-    num_updates: int = struct.static(1000)  # iterations in a whole training run, over which schedules run
+    num_steps: int = struct.static(4)
+    num_updates: int = struct.static(1000)
     gradient_steps: int = struct.static(8)  # in one iteration
     batch_size: int = struct.static(512)
     buffer_periods: int = struct.static(512)  # last periods of each environment that are remembered
     burn_in: int = struct.static(64)  # periods of random actions before learning starts
     n_step: int = struct.static(1)  # periods whose rewards are seen before values stand for the rest
     prioritised: bool = struct.static(False)  # sample by the last error seen
-    stagger: bool = struct.static(True)  # start with random times, lest all environments reach their limit together
-    average_reward: bool = struct.static(True)
-    normalise_observation: bool = struct.static(True)  # by running mean and deviation
-    normalise_reward: bool = struct.static(True)  # by the running deviation of discounted returns
-    anneal: bool = struct.static(True)  # learning rate falls linearly to zero
 
-    learning_rate: Array = struct.leaf(1e-3, low=0.0)
-    discount: Array = struct.leaf(0.99, low=0.0, high=1.0)
     max_grad_norm: Array = struct.leaf(10.0, above=0.0)
     target_rate: Array = struct.leaf(0.01, above=0.0, high=1.0)  # step of the target weights per gradient step
-    average_reward_rate: Array = struct.leaf(0.05, above=0.0, high=1.0)  # step of rho per gradient step
     priority_exponent: Array = struct.leaf(0.6, low=0.0)
     importance_exponent: Array = struct.leaf(0.4, low=0.0, high=1.0)  # of the weights at first; 1 at the end
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("num_envs", "num_steps", "num_updates", "gradient_steps", "batch_size", "n_step"):
+        for name in ("gradient_steps", "batch_size", "n_step"):
             self._at_least(name, 1)
         for name in ("buffer_periods", "burn_in"):
             self._at_least(name, max(self.num_steps, self.n_step))
             self._multiple(name, "num_steps")
 
-    def _at_least(self, name: str, low: int) -> None:
-        if getattr(self, name) < low:
-            raise ValueError(f"{type(self).__name__}.{name} must be at least {low}, got {getattr(self, name)}")
-
-    def _multiple(self, name: str, of: str) -> None:
-        value, divisor = getattr(self, name), getattr(self, of)
-        if value % divisor:
-            raise ValueError(f"{type(self).__name__}.{name} must be a multiple of {of} = {divisor}, got {value}")
-
-    @property
-    def steps_per_update(self) -> int:
-        """Environment steps that one iteration takes."""
-        return self.num_envs * self.num_steps
-
     # -- public ---------------------------------------------------------------------------------------------------
     def init(self, key: Array, env_params: Any) -> OffPolicyState:
         """State before the first iteration, with ``burn_in`` periods of random actions in the memory."""
-        key, env_key, network_key, burn_in_key = jax.random.split(key, 4)
-        env_state, observation, action_mask = rollout.start(
-            self.env, env_params, self.num_envs, env_key, stagger=self.stagger
-        )
+        key, env_key, time_key, network_key, burn_in_key = jax.random.split(key, 5)
+        env_state, observation, action_mask = self._start(env_key, time_key, env_params)
         example = jax.tree.map(lambda x: x[0], observation)
         action_space = jax.tree.map(jnp.asarray, self.env.action_space(env_params))
         params = self._init_params(network_key, example, action_space)
@@ -179,21 +149,12 @@ class OffPolicy(struct.Typed):
         key, rollout_key, learn_key = jax.random.split(state.key, 3)
         state, metrics = self._rollout(state, env_params, rollout_key, at_random=False)
 
-        state, learned = jax.lax.scan(self._improve, state, jax.random.split(learn_key, self.gradient_steps))
+        def improve(state, key):
+            return self._improve(state, env_params, key)
+
+        state, learned = jax.lax.scan(improve, state, jax.random.split(learn_key, self.gradient_steps))
         metrics |= jax.tree.map(jnp.mean, learned) | {"average_reward": state.average_reward}
         return dataclasses.replace(state, key=key, updates=state.updates + 1), metrics
-
-    def train(self, key: Array, env_params: Any) -> tuple[OffPolicyState, dict[str, Array]]:
-        """All ``num_updates`` iterations from :meth:`init`: (state, metrics [num_updates])."""
-
-        def body(state, _):
-            return self.update(state, env_params)
-
-        return jax.lax.scan(body, self.init(key, env_params), length=self.num_updates)
-
-    def policy(self, state: OffPolicyState) -> Any:
-        """The policy learned so far."""
-        raise NotImplementedError
 
     # -- what a learner adds --------------------------------------------------------------------------------------
     def _init_params(self, key: Array, observation: Any, space: Any) -> Any:
@@ -204,9 +165,13 @@ class OffPolicy(struct.Typed):
         """Raw actions [N, ...], with exploration, for standardised observations [N, ...]."""
         raise NotImplementedError
 
-    def _improve(self, state: OffPolicyState, key: Array) -> tuple[OffPolicyState, dict[str, Array]]:
+    def _improve(self, state: OffPolicyState, env_params: Any, key: Array) -> tuple[OffPolicyState, dict[str, Array]]:
         """The state after one gradient step, and scalars about it."""
         raise NotImplementedError
+
+    def _remembers_origins(self) -> bool:
+        """Whether ``Period.origin`` is wanted."""
+        return False
 
     # -- rollouts -------------------------------------------------------------------------------------------------
     def _rollout(
@@ -267,11 +232,12 @@ class OffPolicy(struct.Typed):
             next_mask=next_mask,
             terminated=terminated,
             truncated=truncated,
+            origin=(state.env_state, u[:, : self.env.num_uniforms(env_params)]) if self._remembers_origins() else None,
         )
         state = dataclasses.replace(
             state, env_state=env_state, observation=observation, action_mask=info["action_mask"]
         )
-        return state, (period, rollout.by_cause(info["ledger"], self.num_envs))
+        return state, (period, self._by_cause(info["ledger"]))
 
     # -- replay ---------------------------------------------------------------------------------------------------
     def _sample(self, state: OffPolicyState, key: Array) -> tuple[Batch, Any]:
@@ -296,12 +262,13 @@ class OffPolicy(struct.Typed):
             next_mask=_at(data.next_mask, final),
             bootstrap=bootstrap,
             weight=weight / jnp.max(weight),
+            origin=_at(data.origin, index),
         )
         return batch, index
 
     def _move(self, state: OffPolicyState, grads: dict[str, Any]) -> OffPolicyState:
         """The state after a step of the optimisers of some parts of the weights."""
-        optimiser = self._optimiser(self.learning_rate * (self._remaining(state) if self.anneal else 1.0))
+        optimiser = self._optimiser(self.learning_rate * self._annealed(state))
         params, opt_state = dict(state.params), dict(state.opt_state)
         for name, gradient in grads.items():
             updates, opt_state[name] = optimiser.update(gradient, opt_state[name], params[name])
@@ -319,19 +286,9 @@ class OffPolicy(struct.Typed):
         return dataclasses.replace(state, target_params=target_params, average_reward=average, buffer=buffer)
 
     # -- small parts ----------------------------------------------------------------------------------------------
-    def _standardise(self, state: OffPolicyState, observation: Any) -> Any:
-        return state.observation_statistics.standardise(observation) if self.normalise_observation else observation
-
     def _unit(self, state: OffPolicyState) -> Array:
         """Of rewards."""
         return jnp.sqrt(state.return_statistics.variance + 1e-8) if self.normalise_reward else jnp.float32(1)
-
-    def _remaining(self, state: OffPolicyState) -> Array:
-        """Part of the training run that is left."""
-        return jnp.maximum(self.num_updates - state.updates, 0) / self.num_updates
-
-    def _optimiser(self, learning_rate: Array) -> optax.GradientTransformation:
-        return optax.chain(optax.clip_by_global_norm(self.max_grad_norm), optax.adam(learning_rate, eps=1e-5))
 
 
 def _at(tree: Any, index: tuple[Array, Array]) -> Any:

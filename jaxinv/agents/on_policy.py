@@ -3,18 +3,15 @@
 import dataclasses
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 from jax import Array
 
 from jaxinv import struct
 from jaxinv.agents import distributions, returns
-from jaxinv.agents.networks import MLP
+from jaxinv.agents.learner import Learner
 from jaxinv.agents.normalise import RunningStatistics
 from jaxinv.agents.policy import NetworkPolicy
-from jaxinv.env.core import Environment, Ledger
 from jaxinv.evaluate import location_cost
 
 _CPU_SAMPLES = 4096  # that a gradient is computed of at a time on CPU: of more, activations do not stay in the cache
@@ -67,20 +64,13 @@ class Batch:
 
 
 @struct.dataclass(kw_only=True)
-class OnPolicy(struct.Typed):
-    """Base of the learners that run ``num_envs`` environments, all with the same ``env_params``, for ``num_steps``
-    periods in one iteration and then learn from that alone (:meth:`_learn`).
+class OnPolicy(Learner):
+    """Base of the learners that learn in each iteration from that iteration's periods alone (:meth:`_learn`), see
+    :class:`~jaxinv.agents.learner.Learner`.
 
-    A learner is its own configuration. Sizes and flags are static, numbers are traced, so that a sweep is one
-    ``vmap``::
-
-        jax.vmap(lambda rate, key: algo.replace(learning_rate=rate).train(key, env_params))(rates, keys)
-
-    Inventory problems are continuing and judged by average cost, hence ``average_reward``: the running mean of the
-    reward is subtracted from it, and values are differences from a mean of zero (reward centring, Naik et al. 2024,
-    arXiv:2405.09999; the average-value constraint of Ma et al. 2021, arXiv:2106.03442). ``discount`` then discounts
-    differences only and may stay below 1 to reduce variance. Where episodes truly terminate, or discounting is meant,
-    switch the flag off; ``discount`` is then part of the problem: set it to that of ``env_params``.
+    With ``average_reward`` the running mean of the reward is subtracted from it, and values are differences from a mean
+    of zero (reward centring, Naik et al. 2024, arXiv:2405.09999; the average-value constraint of Ma et al. 2021,
+    arXiv:2106.03442).
 
     Most of the noise in what an action earns is the demand that follows. With ``branches`` > 1 the environments come
     in groups of as many: in each iteration a group starts where the first of it was and meets one exogenous path, and
@@ -94,59 +84,28 @@ class OnPolicy(struct.Typed):
     that share parameters).
     """
 
-    env: Environment = struct.static()
-    network: nn.Module = struct.static(MLP())
     num_envs: int = struct.static(256)
-    num_steps: int = struct.static(32)  # periods per environment in one iteration
-    num_updates: int = struct.static(500)  # iterations in a whole training run, over which schedules run
+    num_steps: int = struct.static(32)
+    num_updates: int = struct.static(500)
     branches: int = struct.static(1)  # environments that start an iteration alike and meet the same exogenous path
     burn_in: int = struct.static(0)  # periods that the untrained policy runs before learning starts
-    stagger: bool = struct.static(True)  # start with random times, lest all environments reach their limit together
-    average_reward: bool = struct.static(True)
-    normalise_observation: bool = struct.static(True)  # by running mean and deviation
-    normalise_reward: bool = struct.static(True)  # by the running deviation of discounted returns
-    anneal: bool = struct.static(True)  # learning rate and entropy coefficient fall linearly to zero
 
-    learning_rate: Array = struct.leaf(1e-3, low=0.0)
-    discount: Array = struct.leaf(0.99, low=0.0, high=1.0)
     gae_lambda: Array = struct.leaf(0.95, low=0.0, high=1.0)
-    entropy_coef: Array = struct.leaf(0.01, low=0.0)
+    entropy_coef: Array = struct.leaf(0.01, low=0.0)  # annealed
     value_coef: Array = struct.leaf(0.5, low=0.0)
-    max_grad_norm: Array = struct.leaf(0.5, above=0.0)
     team_share: Array = struct.leaf(1.0, low=0.0, high=1.0)  # of rewards that locations have in common
-    average_reward_rate: Array = struct.leaf(0.05, above=0.0, high=1.0)  # step of its running mean per iteration
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("num_envs", "num_steps", "num_updates", "branches"):
-            self._at_least(name, 1)
+        self._at_least("branches", 1)
         self._at_least("burn_in", 0)
         self._multiple("num_envs", "branches")
-
-    def _at_least(self, name: str, low: int) -> None:
-        if getattr(self, name) < low:
-            raise ValueError(f"{type(self).__name__}.{name} must be at least {low}, got {getattr(self, name)}")
-
-    def _multiple(self, name: str, of: str) -> None:
-        value, divisor = getattr(self, name), getattr(self, of)
-        if value % divisor:
-            raise ValueError(f"{type(self).__name__}.{name} must be a multiple of {of} = {divisor}, got {value}")
-
-    @property
-    def steps_per_update(self) -> int:
-        """Environment steps that one iteration takes."""
-        return self.num_envs * self.num_steps
 
     # -- public ---------------------------------------------------------------------------------------------------
     def init(self, key: Array, env_params: Any) -> OnPolicyState:
         """State before the first iteration."""
         key, env_key, time_key, network_key, burn_in_key = jax.random.split(key, 5)
-        u = jax.random.uniform(env_key, (self.num_envs, self.env.num_initial_uniforms(env_params)))
-        env_state = jax.vmap(self.env.init_state, in_axes=(0, None))(u, env_params)
-        if self.stagger:
-            time = jax.random.randint(time_key, (self.num_envs,), 0, env_params.max_steps_in_episode)
-            env_state = env_state.replace(time=time)
-        observation = jax.vmap(self.env.observe, in_axes=(0, None))(env_state, env_params)
+        env_state, observation, action_mask = self._start(env_key, time_key, env_params)
         example = jax.tree.map(lambda x: x[0], observation)
         action_space = jax.tree.map(jnp.asarray, self.env.action_space(env_params))
         # Standardised by what is seen at reset, until there is more.
@@ -160,7 +119,7 @@ class OnPolicy(struct.Typed):
             opt_state=self._optimiser(self.learning_rate).init(params),
             env_state=env_state,
             observation=observation,
-            action_mask=jax.vmap(self.env.action_mask, in_axes=(0, None))(env_state, env_params),
+            action_mask=action_mask,
             observation_statistics=statistics,
             average_reward=jnp.zeros(values, jnp.float32),
             discounted_sum=jnp.zeros((self.num_envs, *values), jnp.float32),
@@ -181,14 +140,6 @@ class OnPolicy(struct.Typed):
         state, metrics = self._learn(state, batch, learn_key)
         metrics |= causes | self._rewards(state, trajectory)
         return dataclasses.replace(state, key=key, updates=state.updates + 1), metrics
-
-    def train(self, key: Array, env_params: Any) -> tuple[OnPolicyState, dict[str, Array]]:
-        """All ``num_updates`` iterations from :meth:`init`: (state, metrics [num_updates])."""
-
-        def body(state, _):
-            return self.update(state, env_params)
-
-        return jax.lax.scan(body, self.init(key, env_params), length=self.num_updates)
 
     def policy(self, state: OnPolicyState, *, deterministic: bool = True) -> NetworkPolicy:
         """The policy learned so far."""
@@ -234,7 +185,7 @@ class OnPolicy(struct.Typed):
                 terminated=terminated.reshape(-1, *(1,) * (value.ndim - 1)),
                 truncated=truncated.reshape(-1, *(1,) * (value.ndim - 1)),
             )
-            return (env_state, following, info["action_mask"]), (record, _by_cause(info["ledger"], self.num_envs))
+            return (env_state, following, info["action_mask"]), (record, self._by_cause(info["ledger"]))
 
         carry = state.env_state, state.observation, state.action_mask
         carry, (trajectory, causes) = jax.lax.scan(period, carry, jax.random.split(key, length))
@@ -298,10 +249,6 @@ class OnPolicy(struct.Typed):
         """The state with better weights, and scalars about it."""
         raise NotImplementedError
 
-    def _remaining(self, state: OnPolicyState) -> Array | float:
-        """Part of the learning rate and the entropy coefficient that is left."""
-        return jnp.maximum(self.num_updates - state.updates, 0) / self.num_updates if self.anneal else 1.0
-
     def _gradient(self, params: Any, batch: Batch, environments: Array, *rest: Any) -> tuple[Any, dict[str, Array]]:
         """Gradient of ``self._loss(params, samples, *rest)`` over some ``environments`` [n] of the batch, and the
         scalars that come with the loss; part by part where that is faster."""
@@ -320,9 +267,6 @@ class OnPolicy(struct.Typed):
     def _apply(self, params: Any, observation: Any, space: Any) -> tuple[tuple, Array]:
         """Heads and values of a batch of observations."""
         return jax.vmap(lambda x: self.network.apply(params, x, space))(observation)  # type: ignore[return-value]
-
-    def _standardise(self, state: OnPolicyState, observation: Any) -> Any:
-        return state.observation_statistics.standardise(observation) if self.normalise_observation else observation
 
     def _branch(self, state: OnPolicyState) -> OnPolicyState:
         """All environments of a group where the first of them is."""
@@ -351,17 +295,6 @@ class OnPolicy(struct.Typed):
         """Rewards [N, W] of the locations, which sum to ``reward`` [N]."""
         local = -jax.vmap(location_cost)(ledger)
         return (1.0 - self.team_share) * local + self.team_share * (reward / local.shape[1])[:, None]
-
-    def _optimiser(self, learning_rate: Array) -> optax.GradientTransformation:
-        return optax.chain(optax.clip_by_global_norm(self.max_grad_norm), optax.adam(learning_rate, eps=1e-5))
-
-
-def _by_cause(ledger: Any, num_envs: int) -> dict[str, Array]:
-    """Money per environment of a batch of ledgers by cause; nothing for an environment that keeps no ledger."""
-    if not isinstance(ledger, Ledger):
-        return {}
-    named = [("gain", name) for name in ledger.GAINS] + [("cost", name) for name in ledger.COSTS]
-    return {f"{kind}/{name}": jnp.sum(getattr(ledger, name)) / num_envs for kind, name in named}
 
 
 def _parts(environments: int, num_steps: int) -> int:

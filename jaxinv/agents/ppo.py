@@ -36,7 +36,7 @@ class PPO(OnPolicy):
 
     def _learn(self, state: OnPolicyState, batch: Batch, key: Array) -> tuple[OnPolicyState, dict[str, Array]]:
         """Epochs of minibatches; once a minibatch finds the policy ``target_kl`` away, nothing moves any more."""
-        remaining = self._remaining(state)
+        remaining = self._annealed(state)
         entropy_coef = self.entropy_coef * remaining
         optimiser = self._optimiser(self.learning_rate * remaining)
 

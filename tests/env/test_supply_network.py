@@ -10,12 +10,13 @@ import pytest
 
 from jaxinv.demand import Geometric, Poisson, Trace, UniformInteger
 from jaxinv.demand.price import PricedTrace
-from jaxinv.env import build, make
+from jaxinv.env import build, make, supply_network_topology
 from jaxinv.env.single_item import SingleItem
 from jaxinv.env.single_item import State as SingleState
 from jaxinv.env.supply_network import Exogenous, SupplyNetwork
 from jaxinv.env.supply_network_topology import Arc, Topology, assembly, diamond, divergent, serial
 from jaxinv.env.wrappers import DiscreteOrders, OrderUpTo
+from jaxinv.testing import check_environment
 
 EXAMPLE = Path(__file__).parents[2] / "experiments" / "network.yaml"
 
@@ -269,6 +270,66 @@ def test_what_it_tells_to_policies(everything):
     position = np.asarray(last.on_hand[0]) + coming - np.asarray(last.backlog[0])
     np.testing.assert_allclose(env.inventory_position(last)[1], position, rtol=1e-5)
     assert env.order_action(jnp.ones(env.cells)).shape == (6, 2)
+
+
+# -- rows in tuples and in arrays -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "structure", [{"receive_first": True, "order_backlog": True}, {"allocation": "proportional", "horizon": 9}]
+)
+def test_an_array_of_rows_does_what_a_tuple_does(monkeypatch, structure):
+    shops = tuple(f"shop{i}" for i in range(4))
+    arcs = (*(Arc("depot", name, i % 3) for i, name in enumerate(shops)), *EVERYTHING.arcs[2:])
+    markets = (*((name, "town") for name in shops), ("shop1", "village"), ("depot", "village"), ("shop1", "fair"))
+    topology = Topology((*shops, *EVERYTHING.nodes[1:]), EVERYTHING.sources, arcs, markets, EVERYTHING.plants)
+    env = SupplyNetwork(topology, num_skus=2, goodwill=True, **structure)
+    rng = np.random.default_rng(3)
+    numbers = {name: rng.uniform(0.2, 1.0, (len(shops) + 3, 1)) for name in ("holding_cost", "components")}
+    params = env.make_params(
+        demand=Geometric(rng.uniform(2, 9, (7, 2))), price=rng.uniform(3, 4, 7), unit_cost=rng.uniform(0, 1, 8),
+        fixed_order_cost=0.5, pipeline_cost=0.1, backlog_share=0.5, capacity={"depot": 20, "works": 18},
+        yield_rate={"works": 0.8}, operating_cost=0.2, unfilled_cost={"depot->shop1": 0.3}, **numbers,
+    )  # fmt: skip
+    orders = jnp.asarray(rng.uniform(0, 12, (8, *env.cells)), jnp.float32)
+
+    def run(orders):
+        def record(t):
+            return t.outcome, env.observe(t.state, params), env.inventory_position(t.state), env.claims(t.state)
+
+        _, state = env.reset(jax.random.key(1), params)
+        path = env.sample_path(jax.random.key(2), state, params, len(orders))
+        _, told = env.rollout(lambda env, state, *_: orders[state.time], state, path, params, record=record)
+        return jnp.sum(told[0].reward), told
+
+    results = []
+    for apart in (True, False):
+        monkeypatch.setattr(supply_network_topology, "APART", 1000 * apart)
+        assert isinstance(env.reset(jax.random.key(0), params)[1].pipeline, tuple) == apart
+        results.append(jax.jit(jax.value_and_grad(lambda orders: run(orders), has_aux=True))(orders))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3), *results)
+    ((_, (outcome, *_)), gradient), _ = results
+    for happened in (outcome.ledger.unfilled, outcome.ledger.backlogged, gradient):
+        assert np.asarray(happened).any()
+
+
+@pytest.mark.slow
+def test_arrays_of_rows_keep_the_protocol(monkeypatch):
+    monkeypatch.setattr(supply_network_topology, "APART", 0)
+    check_environment(SupplyNetwork(goodwill=True, order_backlog=True))
+
+
+@pytest.mark.parametrize("build", [lambda n: serial([2] * n), lambda n: divergent(3, [2] * n)])
+def test_a_larger_network_is_no_larger_program(build):
+    """But for a few operations more where the customers of a node double, which are summed over by halves."""
+
+    def operations(size):
+        env = SupplyNetwork(build(size))
+        params, u = env.default_params(), jnp.zeros(2 * size)
+        _, state = env.reset(jax.random.key(0), params)
+        uniforms = u[: env.num_step_uniforms(params)]
+        program = jax.make_jaxpr(env.step_from_uniforms)(uniforms, state, jnp.zeros(env.cells), params)
+        return str(program).count("\n")
+
+    assert operations(800) < 1.05 * operations(100)
 
 
 # -- agreement --------------------------------------------------------------------------------------------------------

@@ -1,0 +1,177 @@
+"""Does DQN find the known answers, with each of its switches? Values are those of the noise-free problem, so tolerances
+cover what is left of the learning rate at the end of training."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxinv.agents import DQN, MLP
+from jaxinv.env import spaces
+from tests.agents import probes
+
+SWITCHES = {
+    "plain": {"double": False, "dueling": False},
+    "prioritised": {"prioritised": True, "n_step": 2},
+    "quantiles": {"num_quantiles": 4},
+    "all actions": {"all_actions": True, "prioritised": True},
+    "quantiles of all actions": {"all_actions": True, "num_quantiles": 4},
+}
+
+
+def learner(env, **fields):
+    return DQN(env=env, **{
+        "network": MLP(hidden=(16,), activation="relu"), "num_envs": 16, "num_steps": 4, "num_updates": 150,
+        "gradient_steps": 4, "batch_size": 64, "buffer_periods": 64, "burn_in": 16, "average_reward": False,
+        "normalise_reward": False, "learning_rate": 2e-2, "discount": 0.9, "target_rate": 0.1, "epsilon_final": 0.5,
+    } | fields)  # fmt: skip
+
+
+def train(env, **fields):
+    algo = learner(env, **fields)
+    return algo, *jax.jit(algo.train)(jax.random.key(0), env.default_params())
+
+
+def quantiles(algo, state, observation, action, mask=None):
+    """Of an action in an observation, in units of rewards."""
+    standard = state.observation_statistics.standardise(jnp.float32(observation).reshape(1, 1))
+    heads, value = algo._quantiles(state.target_params, standard, state.action_space)
+    return np.asarray(algo._values(heads, value, mask, jnp.int32(action)[None], state.action_space))[0]
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_delayed_reward_is_discounted(switch):
+    algo, state, _ = train(probes.DelayedReward(), **SWITCHES[switch])
+    values = [quantiles(algo, state, time, 0).mean() for time in (0.0, 1.0)]
+    assert values == pytest.approx([0.9, 1.0], abs=0.05)
+
+
+@pytest.mark.parametrize("n_step", [1, 3])
+def test_termination_ends_the_return_and_truncation_does_not(n_step):
+    algo = learner(probes.Endless(), discount=0.5, n_step=n_step)
+    program = jax.jit(algo.train)
+    for limit, ends, value in ((1, True, 1.0), (1, False, 2.0), (2, False, 2.0)):
+        params = probes.EndlessParams(max_steps_in_episode=limit, ends=ends)
+        state, _ = program(jax.random.key(0), params)
+        assert quantiles(algo, state, 0.0, 0) == pytest.approx([value], abs=0.05)
+
+
+@pytest.mark.parametrize("discount", [0.9, 1.0])
+def test_average_reward_and_differential_values(discount):
+    """Without discounting it is differential Q-learning."""
+    algo, state, _ = train(probes.Alternating(), average_reward=True, discount=discount)
+    assert float(state.average_reward) == pytest.approx(1.0, abs=0.02)
+    values = [quantiles(algo, state, time, 0)[0] for time in (0.0, 1.0)]
+    assert values == pytest.approx([-1 / (1 + discount), 1 / (1 + discount)], abs=0.05)
+
+
+def test_policy_reads_the_observation_and_explores_as_the_schedule_says():
+    algo, state, metrics = train(probes.MatchTheObservation(), epsilon_final=0.2)
+    policy = algo.policy(state)
+    assert [int(policy.act(jnp.array([x]))) for x in (0.0, 1.0)] == [0, 1]
+    assert metrics["reward"][:2].mean() == pytest.approx(0.5, abs=0.15)  # 128 fair coins: three deviations
+    assert metrics["reward"][-50:].mean() == pytest.approx(0.9, abs=0.02)  # half of the random actions are right
+
+
+@pytest.mark.parametrize("all_actions", [False, True])
+def test_illegal_actions_are_never_taken(all_actions):
+    algo, state, metrics = train(probes.Forbidden(), all_actions=all_actions)
+    assert float(jnp.max(metrics["reward"])) <= 1.0
+    mask = jnp.array([True, True, False])
+    assert int(algo.policy(state).act(jnp.zeros(1), mask)) == 1
+    assert quantiles(algo, state, 0.0, 1, mask[None]) == pytest.approx([1.0], abs=0.05)
+
+
+class Lottery(probes.Probe):
+    """A number between 0 and 1, or, by action 1, three times its square: mean 1/2 and 1."""
+
+    def reward(self, state, action):
+        return jnp.where(action == 1, 3 * state.exo**2, state.exo)
+
+
+def test_quantiles_are_those_of_the_return():
+    """Of a known distribution. Over 9600 draws, with a step size that ends at zero: 0.03 is five deviations of the
+    median of the last 1024 of them, which are remembered."""
+    algo, state, _ = train(Lottery(), num_quantiles=8, batch_size=256)
+    level = (np.arange(8) + 0.5) / 8
+    np.testing.assert_allclose(quantiles(algo, state, 0.0, 0), level, atol=0.08)
+    np.testing.assert_allclose(quantiles(algo, state, 0.0, 1), 3 * level**2, atol=0.2)
+    assert int(algo.policy(state).act(jnp.zeros(1))) == 1
+
+
+class Haggling(probes.Probe):
+    """What a choice of four is worth is known but for a large luck that it does not depend on. For ever; the luck is
+    seen afterwards, and after action 3 there is an end."""
+
+    def action_space(self, params):
+        return spaces.Discrete(4)
+
+    def observe(self, state, params):
+        return jnp.stack([state.exo, jnp.float32(state.time)])
+
+    def transition(self, state, action, exo, params):
+        following, outcome = super().transition(state, action, exo, params)
+        reward = jnp.float32(action) + 10 * exo.next
+        return following, outcome.replace(reward=reward, terminated=action == 3)
+
+    def reward(self, state, action):
+        return 0.0
+
+
+def test_all_actions_are_taught_what_they_would_have_led_to(key):
+    """By hand, from the same state and luck: what was taken is taught the plain target, and differences between
+    actions hold no luck."""
+    env = Haggling()
+    algo = learner(env, all_actions=True, double=False)
+    params = env.default_params()
+    state = jax.jit(algo.init)(key, params)
+    batch, _ = algo._sample(state, key)
+    taught = np.asarray(algo._targets_of_all(state, batch, params))[..., 0]
+    np.testing.assert_allclose(taught[np.arange(64), batch.action], algo._target(state, batch)[:, 0], rtol=1e-5)
+    env_states, u = batch.origin
+    for i in range(8):
+        for action in range(4):
+            following, outcome = env.transition(
+                jax.tree.map(lambda x, i=i: x[i], env_states), action, env.exogenous(u[i], None, params), params
+            )
+            standard = state.observation_statistics.standardise(env.observe(following, params))[None]
+            heads, value = algo._quantiles(state.target_params, standard, state.action_space)
+            worth = [algo._values(heads, value, None, jnp.array([a]), state.action_space)[0, 0] for a in range(4)]
+            best = float(max(worth))
+            expected = float(outcome.reward) + (0.0 if action == 3 else 0.9 * best)
+            assert taught[i, action] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("env", "fields", "message"),
+    [
+        (probes.Endless(), {"n_step": 2}, "DQN.n_step must be 1 with all_actions, got 2"),
+        ("TwoCells", {}, "DQN.env must have one Discrete choice with all_actions, got Discrete"),
+    ],
+)
+def test_where_all_actions_cannot_be_taught(env, fields, message, key):
+    env = TwoCells() if env == "TwoCells" else env
+    with pytest.raises(ValueError, match=message):
+        learner(env, all_actions=True, **fields).init(key, env.default_params())
+
+
+class TwoCells(probes.Probe):
+    """A choice of three in each of two cells; the first is best at 2, where 1 is not legal, and the second at 1."""
+
+    def action_space(self, params):
+        return spaces.Discrete(3, (2,))
+
+    def action_mask(self, state, params):
+        return jnp.array([[True, False, True], [True, True, True]])
+
+    def reward(self, state, action):
+        return (action[0] == 2) + 3.0 * (action[1] == 1) - 50.0 * (action[0] == 1)
+
+
+def test_values_of_cells_add_up():
+    algo, state, _ = train(TwoCells())
+    mask = TwoCells().action_mask(None, None)
+    np.testing.assert_array_equal(algo.policy(state).act(jnp.zeros(1), mask), [2, 1])
+    for action in ([2, 1], [0, 1], [2, 0], [0, 2]):
+        worth = float(TwoCells().reward(None, jnp.array(action)))
+        assert quantiles(algo, state, 0.0, action, mask[None])[0] == pytest.approx(worth, abs=0.1)
