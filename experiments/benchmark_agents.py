@@ -17,6 +17,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from experiments import output
 from experiments.problem import ProblemConfig, given_instance
 
 FAMILIES = {
@@ -50,6 +51,8 @@ class Config:
     """simulated paths, where a cost is not computed exactly"""
     json: Path | None = None
     """write the rows to this file: instance, agent, cost, gap, gap_ci95, seeds, train_steps, wall_seconds and more"""
+    out: Path | None = None
+    """folder for agents.md and agents.json; rows of other instances and learners that are there stay"""
 
     def __post_init__(self):
         for name, low in (("num_seeds", 1), ("num_paths", 2)):
@@ -79,7 +82,7 @@ def chosen(config: Config) -> list[Any]:
 
 
 def run(config: Config, show: Any = lambda row: None) -> list[dict[str, Any]]:
-    """A row per instance and learner, shown as they come."""
+    """A row per instance and learner, shown and written as they come."""
     from experiments import learners
     from experiments.gaps import Benchmark
 
@@ -91,46 +94,104 @@ def run(config: Config, show: Any = lambda row: None) -> list[dict[str, Any]]:
         benchmark = Benchmark(instance, config.num_paths)
         for agent in config.agents or learners.LEARNERS:
             row = benchmark.row(agent, config.num_seeds, config.budget)
-            if row is not None:  # not every learner decides what the problem asks for
-                rows.append(row)
-                show(row)
+            if row is None:  # not every learner decides what the problem asks for
+                continue
+            rows.append(row)
+            show(row)
+            if config.json is not None:
+                config.json.write_text(json.dumps(rows, indent=1) + "\n")
+            if config.out is not None:
+                _merge(config.out, row)
     return rows
 
 
-def table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(title="Gaps to the optimum (or, *, to a lower bound), %", title_justify="left")
-    table.add_column("instance", no_wrap=True)
-    table.add_column("agent")
-    for name in ("cost", "optimum", "gap", "95 % interval", "best heuristic's gap", "steps", "s"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(*cells(row))
-    return table
+def _merge(out: Path, row: dict[str, Any]) -> None:
+    """Put a row in the place of an older one of the same instance and learner, into both files."""
+    from experiments.learners import LEARNERS
+    from jaxinv.env import instances
+
+    stored = out / "agents.json"
+    rows = json.loads(stored.read_text()) if stored.exists() else []
+    rows = [old for old in rows if (old["instance"], old["agent"]) != (row["instance"], row["agent"])] + [row]
+    order = {name: i for i, name in enumerate([*(i.name for i in instances()), *LEARNERS])}
+    rows.sort(key=lambda row: [order.get(row[name], len(order)) for name in ("instance", "agent")])
+    stored.write_text(json.dumps(rows, indent=1) + "\n")
+    (out / "agents.md").write_text(markdown(rows))
+
+
+_HEADER = (
+    "instance", "agent", "cost", "optimum", "gap, %", "95 % interval", "best heuristic's gap, %", "seeds", "steps", "s",
+)  # fmt: skip
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
     """A row of the table as text."""
     low, high = row["gap_ci95"]
-    bound = "*" * (row["reference"] == "lower bound")
-    heuristic = "" if row["heuristic"] is None else f"{row['heuristic_gap']:.3f} {row['heuristic']}"
+    bound = " *" * (row["reference"] == "lower bound")
+    interval = f"{low:.3f} to {high:.3f}" if row["seeds"] > 1 else ""
     return (
         row["instance"], row["agent"], f"{row['cost']:.4f}", f"{row['optimum']:.4f}{bound}", f"{row['gap']:.3f}",
-        f"{low:.3f} to {high:.3f}", heuristic, f"{row['train_steps']:.2g}", f"{row['wall_seconds']:.0f}",
+        interval, f"{row['heuristic_gap']:.3f} {row['heuristic']}", str(row["seeds"]), f"{row['train_steps']:.2g}",
+        f"{row['wall_seconds']:.0f}",
     )  # fmt: skip
+
+
+def summary(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """A line per family and learner."""
+    lines = []
+    for family, beginnings in FAMILIES.items():
+        members = [row for row in rows if row["instance"].startswith(beginnings)]
+        for agent in dict.fromkeys(row["agent"] for row in members):
+            own = [row for row in members if row["agent"] == agent]
+            gaps, others = [row["gap"] for row in own], [row["heuristic_gap"] for row in own]
+            below = sum(gap < other for gap, other in zip(gaps, others, strict=True))
+            lines.append((
+                family, agent, str(len(own)), f"{sum(gaps) / len(own):.3f}", f"{max(gaps):.3f}",
+                f"{sum(others) / len(own):.3f}", f"{below} of {len(own)}",
+            ))  # fmt: skip
+    return lines
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """The table with its summary."""
+
+    def table(header: tuple[str, ...], lines: list[tuple[str, ...]]) -> list[str]:
+        return ["| " + " | ".join(line) + " |" for line in (header, ("---",) * len(header), *lines)]
+
+    header = ("family", "agent", "instances", "mean gap, %", "largest", "best heuristic's mean", "cheaper than it")
+    return "\n".join([
+        "# Learners beside the optimum",
+        "",
+        "Made by `python -m experiments.benchmark_agents --out docs`, each learner with one set of hyper-parameters "
+        "for everything (`experiments/learners.py`). The gap is the mean over seeds of the final policy's cost over the "
+        "optimum, less 1, in percent; * marks a lower bound where the optimum is not known. Costs are exact on the "
+        "policy's Markov chain where the state space allows, else simulated on paths that all share; the interval "
+        "covers seeds and that simulation. Heuristics are tuned on simulated demand and judged alike. Seconds are "
+        "those of training all seeds together, compilation included.",
+        "",
+        *table(header, summary(rows)),
+        "",
+        "## Instances",
+        "",
+        *table(_HEADER, [cells(row) for row in rows]),
+    ]) + "\n"  # fmt: skip
 
 
 def main() -> None:
     try:
         config = tyro.cli(Config, description=__doc__)
-        if config.json is not None:
-            config.json.open("a").close()  # fail now, not after minutes of learning
-        console = Console(width=max(140, Console().width))
-        rows = run(config, lambda row: console.print(" | ".join(cells(row))))
+        output.file(config.json)
+        if config.out is not None:
+            output.folder(config.out)
+        rows = run(config, lambda row: print(" | ".join(cells(row)), flush=True))
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
-    console.print(table(rows))
-    if config.json is not None:
-        config.json.write_text(json.dumps(rows, indent=1) + "\n")
+    table = Table(title="Gaps to the optimum (*: to a lower bound)", title_justify="left")
+    for number, name in enumerate(_HEADER):
+        table.add_column(name, justify="left" if number < 2 else "right", no_wrap=number == 0)
+    for row in rows:
+        table.add_row(*cells(row))
+    Console(width=max(160, Console().width)).print(table)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """jaxinv: inventory control as pure JAX transitions, with learners compiled together with them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxinv._xla import keep_sums_right
+
+if TYPE_CHECKING:
+    from jaxinv.env import instances, make
 
 __version__ = "0.1.0"
 __all__ = ["instances", "make"]

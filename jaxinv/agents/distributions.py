@@ -45,7 +45,7 @@ class _Squashed(distrax.Normal):
 
     def _sample_n_and_log_prob(self, key: Array, n: int) -> tuple[Array, Array]:
         x = jnp.asarray(super()._sample_n(key, n))
-        log_prob = jax.vmap(super().log_prob)(x)
+        log_prob: Any = jax.vmap(super().log_prob)(x)
         # log(1 - tanh(x)^2), also where that is tiny
         slope = 2.0 * (jnp.log(2.0) - x - jax.nn.softplus(-2.0 * x))
         return self._squash(x), log_prob - jnp.where(jnp.broadcast_to(self._finite, x.shape), slope, 0.0)
