@@ -163,9 +163,9 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         "# Learners beside the optimum",
         "",
         "Made by `python -m experiments.benchmark_agents --out docs`, each learner with one set of hyper-parameters "
-        "for everything (`experiments/learners.py`). The gap is the mean over seeds of the final policy's cost over the "
-        "optimum, less 1, in percent; * marks a lower bound where the optimum is not known. Costs are exact on the "
-        "policy's Markov chain where the state space allows, else simulated on paths that all share; the interval "
+        "for everything (`experiments/learners.py`). The gap is the mean over seeds of the final policy's cost over "
+        "the optimum, less 1, in percent; * marks a lower bound where the optimum is not known. Costs are exact on "
+        "the policy's Markov chain where the state space allows, else simulated on paths that all share; the interval "
         "covers seeds and that simulation. Heuristics are tuned on simulated demand and judged alike. Seconds are "
         "those of training all seeds together, compilation included.",
         "",
