@@ -30,8 +30,8 @@ def given_instance(config: ProblemConfig, criterion: str = "average") -> Any:
     if criterion not in CRITERIA:
         raise ValueError(f"--criterion must be one of {', '.join(CRITERIA)}; got {criterion!r}")
     build(env, settings)  # what does not fit fails now
-    name = "given" if config.file is None else config.file.stem
-    return Instance(env, f"{name}/{env}", settings, source="given by its parameters", criterion=criterion)
+    name = f"{'given' if config.file is None else config.file.stem}/{env}"
+    return Instance(env, " ".join((name, *config.set)), settings, source="given by its parameters", criterion=criterion)
 
 
 def build_problem(config: ProblemConfig, instance: str | None = None) -> tuple[Any, Any]:

@@ -49,7 +49,7 @@ def test_an_instance_by_its_parameters(tmp_path):
     file = tmp_path / "corner_shop.yaml"
     file.write_text("demand: poisson\ndemand.mean: 2\nlead_time: 0\nstockout_cost: 9\nholding_cost: 1\n")
     instance = given_instance(ProblemConfig(file=file, set=("stockout_cost=4",)))
-    assert instance.name == "corner_shop/SingleItem-v0"
+    assert instance.name == "corner_shop/SingleItem-v0 stockout_cost=4"
     assert instance.settings["stockout_cost"] == 4  # the command line has the last word
     rows = {row.quantity.partition("(")[0]: row for row in Problem(instance, 1e9, 50).rows()}
     assert set(rows) >= {"optimum", "BaseStock", "CappedBaseStock", "ConstantOrder"}
