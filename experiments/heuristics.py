@@ -28,7 +28,7 @@ from jaxinv.env.serial import Serial
 from jaxinv.env.single_item import SingleItem
 from jaxinv.env.supply_network import SupplyNetwork
 from jaxinv.evaluate import Paths, sample_paths
-from jaxinv.optimise import cross_entropy, grid_search, tune
+from jaxinv.optimise import SearchResult, cross_entropy, grid_search, tune
 
 # Standard deviations of the two stages of a cross-entropy search, as parts of the parameters it starts from.
 _SPREADS = 0.3, 0.1
@@ -76,13 +76,14 @@ class Around:
     names: tuple[str, ...]
 
     def tuned(self, search: "_Search") -> Any:
+        return self.search(search.env, search.params, search.paths, search.key, warmup=search.warmup).policy
+
+    def search(self, env: Any, params: Any, paths: Paths, key: jax.Array, **options: Any) -> SearchResult:
+        """The best policy on the paths, and its cost; ``options`` of ``optimise.cross_entropy``."""
         shapes = {name: getattr(self.policy, name).shape for name in self.names}
         shapes = {name: shape if math.prod(shape) <= _MOST_SINGLE else () for name, shape in shapes.items()}
         start, *stages = ({name: jnp.full(shape, x) for name, shape in shapes.items()} for x in (1.0, *_SPREADS))
-        build = _Scaled(self.policy)
-        return cross_entropy(
-            build, start, stages, search.env, search.params, search.paths, search.key, warmup=search.warmup
-        ).policy
+        return cross_entropy(_Scaled(self.policy), start, stages, env, params, paths, key, **options)
 
 
 @dataclasses.dataclass(frozen=True)

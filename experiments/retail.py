@@ -67,6 +67,13 @@ class Retail:
         return paths.replace(states=states)
 
 
+def read(demand: str, columns: dict[str, str]) -> Any:
+    """An embedded panel by name, or that of a sales file with ``columns`` of these names."""
+    from jaxinv.data import PANELS, load_panel, read_sales
+
+    return load_panel(demand) if demand in PANELS else read_sales(demand, columns or None)
+
+
 def build(panel: Any, config: RetailConfig) -> Retail:
     """The instance of a panel; raises ``ValueError`` if the panel is too small for it."""
     from jaxinv.data import fit_demand

@@ -1,4 +1,4 @@
-"""Environments that are observed with their past, for policies that remember."""
+"""Environments that are observed with their past or with their demand, for policies that remember."""
 
 import dataclasses
 from typing import Any
@@ -17,7 +17,7 @@ from jaxinv.env.wrappers import Wrapper
 @struct.dataclass(kw_only=True)
 class State(core.EnvState):
     inner: Any  # of the wrapped environment, without time and exogenous part, which are kept here
-    past: Any  # the observations before this one, leaves [length - 1, ...], the latest last
+    past: Any  # what is remembered
 
     @property
     def bare(self) -> Any:
@@ -31,7 +31,24 @@ class State(core.EnvState):
 
 
 @dataclasses.dataclass(frozen=True)
-class ObservationHistory(Wrapper):
+class _Remembering(Wrapper):
+    """Base of the wrappers whose state is that of the wrapped environment and something that is remembered."""
+
+    def _around(self, bare: Any, past: Any) -> State:
+        return State(time=bare.time, exo=bare.exo, inner=bare.replace(time=(), exo=()), past=past)
+
+    def exogenous(self, u: Array, state: State, params: Any) -> Any:
+        return self.env.exogenous(u, state.bare, params)
+
+    def action_mask(self, state: State, params: Any) -> Any:
+        return self.env.action_mask(state.bare, params)
+
+    def native_action(self, action: Any, state: State, params: Any) -> Any:
+        return self.env.native_action(action, state.bare, params)
+
+
+@dataclasses.dataclass(frozen=True)
+class ObservationHistory(_Remembering):
     """The observations of the last ``length`` periods, each array of which gains a first axis, the latest last. At the
     start of an episode the first one stands for those before it.
 
@@ -44,16 +61,11 @@ class ObservationHistory(Wrapper):
     def __post_init__(self):
         structure(self, length=1)
 
-    def _around(self, bare: Any, past: Any) -> State:
-        return State(time=bare.time, exo=bare.exo, inner=bare.replace(time=(), exo=()), past=past)
-
     def init_state(self, u: Array, params: Any) -> State:
         bare = self.env.init_state(u, params)
         first = self.env.observe(bare, params)
+        # The observations before this one, leaves [length - 1, ...], the latest last.
         return self._around(bare, jax.tree.map(lambda x: jnp.broadcast_to(x, (self.length - 1, *x.shape)), first))
-
-    def exogenous(self, u: Array, state: State, params: Any) -> Any:
-        return self.env.exogenous(u, state.bare, params)
 
     def transition(self, state: State, action: Any, exo: Any, params: Any) -> tuple[State, core.Outcome]:
         bare, outcome = self.env.transition(state.bare, action, exo, params)
@@ -74,8 +86,24 @@ class ObservationHistory(Wrapper):
             return longer(space)
         return spaces.Tree(jax.tree.map(longer, space.spaces, is_leaf=lambda x: isinstance(x, spaces.Space)))
 
-    def action_mask(self, state: State, params: Any) -> Any:
-        return self.env.action_mask(state.bare, params)
 
-    def native_action(self, action: Any, state: State, params: Any) -> Any:
-        return self.env.native_action(action, state.bare, params)
+@dataclasses.dataclass(frozen=True)
+class LastDemand(_Remembering):
+    """The demand of the last period, in ``demand_scale``, observed beside what the environment shows: {"demand":
+    [*shape], "observation": ...}, of an environment whose parameters have a process ``demand`` of that shape. At the
+    start of an episode its mean stands for it. In an :class:`ObservationHistory` it makes the history of demand."""
+
+    def init_state(self, u: Array, params: Any) -> State:
+        return self._around(self.env.init_state(u, params), params.demand.mean())
+
+    def transition(self, state: State, action: Any, exo: Any, params: Any) -> tuple[State, core.Outcome]:
+        bare, outcome = self.env.transition(state.bare, action, exo, params)
+        return self._around(bare, exo.demand), outcome
+
+    def observe(self, state: State, params: Any) -> dict[str, Any]:
+        return {"demand": state.past / params.demand_scale, "observation": self.env.observe(state.bare, params)}
+
+    def observation_space(self, params: Any) -> spaces.Tree:
+        inner = self.env.observation_space(params)
+        inner = inner.spaces if isinstance(inner, spaces.Tree) else inner
+        return spaces.Tree({"demand": spaces.unbounded(params.demand.shape), "observation": inner})

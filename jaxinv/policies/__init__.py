@@ -23,6 +23,7 @@ from jaxinv.policies.following import Following
 from jaxinv.policies.joint import CanOrder, ForecastBaseStock, JointQuantity, PeriodicReview
 from jaxinv.policies.joint_replenishment import DynamicOrderUpTo, MinimumQuantity
 from jaxinv.policies.lost_sales import Myopic1, Myopic2, ProjectedInventory, VectorBaseStock
+from jaxinv.policies.moving_average import MovingAverage
 from jaxinv.policies.multi_sku import AdaptiveBaseStock, chain_sizing
 from jaxinv.policies.perishable import BaseStockEW, LowStockEW
 from jaxinv.policies.rebalancing import Rebalancing
@@ -65,6 +66,7 @@ __all__ = [
     "JointQuantity",
     "LowStockEW",
     "MinimumQuantity",
+    "MovingAverage",
     "Myopic1",
     "Myopic2",
     "MyopicPricing",

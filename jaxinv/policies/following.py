@@ -13,12 +13,14 @@ from jaxinv.policies.sizing import Factor, Sizing
 _CALENDAR_PERIODS = 28  # that are read ahead; beyond them demand is their average
 
 
-def demand_ahead(env: Any, state: Any, params: Any, periods: Array, adaptation: Array) -> Array:
-    """Demand [W, K] expected within the next ``periods`` [W, K]: what the calendar says, corrected for how recent
-    sales compare with what it said of them. An ``adaptation`` [W, K] of 0 trusts the calendar alone, 1 makes it the
-    forecast of the environment, continued."""
+def demand_ahead(env: Any, state: Any, params: Any, periods: Array, adaptation: Array | None) -> Array:
+    """Demand [*cells] expected within the next ``periods`` [*cells]: what the calendar says, corrected for how recent
+    sales compare with what it said of them, where the state keeps that. An ``adaptation`` [*cells] of 0 trusts the
+    calendar alone, 1 makes it the forecast of the environment, continued; None is for states that keep nothing."""
     ahead = jnp.arange(_CALENDAR_PERIODS)
     calendar = demand_within(jax.vmap(lambda a: params.demand.mean(state.exo.demand, a))(ahead), periods)
+    if adaptation is None:
+        return calendar
     recent = state.exo.mean / jnp.maximum(state.exo.expected, 1e-6)
     return calendar * (1.0 + adaptation * (recent - 1.0))
 
@@ -32,13 +34,13 @@ class Following(struct.Typed):
 
     typical: Array = struct.leaf(above=0.0)  # [W, K] units per period
     periods: Array = struct.leaf(above=0.0)  # [W, K] that levels are meant for: lead time and time between orders
-    adaptation: Array = struct.leaf(0.0)  # [W, K] 0: follow the calendar alone, 1: all of what recent sales say
+    # [W, K] 0: follow the calendar alone, 1: all of what recent sales say. None where a state does not keep these.
+    adaptation: Array | None = struct.leaf(0.0)
 
     def scale(self, env: Any, state: Any, params: Any) -> Array:
         """The factor [W, K], within 0.1 and 10."""
-        typical, periods, adaptation = (
-            jnp.broadcast_to(x, env.cells) for x in (self.typical, self.periods, self.adaptation)
-        )
+        typical, periods = (jnp.broadcast_to(x, env.cells) for x in (self.typical, self.periods))
+        adaptation = None if self.adaptation is None else jnp.broadcast_to(self.adaptation, env.cells)
         expected = demand_ahead(env, state, params, periods, adaptation)
         return jnp.clip(expected / (typical * periods), 0.1, 10.0)
 

@@ -1,6 +1,13 @@
 """Figures and tables of a comparison of policies."""
 
-from jaxinv.report.figures import cost_by_cause, learning_curve, policy_map, shock_response, stock_paths
+from jaxinv.report.figures import (
+    cost_by_cause,
+    decisions_over_time,
+    learning_curve,
+    policy_map,
+    shock_response,
+    stock_paths,
+)
 from jaxinv.report.network import flow_by_period, flow_of_goods
 from jaxinv.report.recording import Movements, Record, movements, record
 from jaxinv.report.rollout import rollout_figure
@@ -11,6 +18,7 @@ __all__ = [
     "Record",
     "comparison_table",
     "cost_by_cause",
+    "decisions_over_time",
     "flow_by_period",
     "flow_of_goods",
     "learning_curve",

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxinv.env import make
-from jaxinv.env.history import ObservationHistory
+from jaxinv.env.history import LastDemand, ObservationHistory
 from jaxinv.env.wrappers import DiscreteOrders
 from jaxinv.evaluate import evaluate, sample_paths
 from jaxinv.policies import BaseStock
@@ -39,6 +39,22 @@ def test_policies_act_in_it_as_in_the_wrapped_environment(key):
         if env is ENV:
             expected = cost
     np.testing.assert_array_equal(cost, expected)
+
+
+def test_last_demand_keeps_the_protocol():
+    check_environment(LastDemand(ENV))
+
+
+def test_the_history_of_demand_is_what_came(key):
+    env = ObservationHistory(LastDemand(ENV), 4)
+    _, state = env.reset(key, PARAMS)
+    path = env.sample_path(key, state, PARAMS, 6)
+    start = env.observe(state, PARAMS)
+    np.testing.assert_allclose(start["demand"] * PARAMS.demand_scale, np.full(4, PARAMS.demand.mean()))
+    state, _ = env.rollout(BaseStock(level=20.0), state, path, PARAMS)
+    seen = env.observe(state, PARAMS)
+    np.testing.assert_allclose(seen["demand"] * PARAMS.demand_scale, path.demand[-4:])
+    np.testing.assert_array_equal(seen["observation"][-1], ENV.observe(state.bare.bare, PARAMS))
 
 
 def test_length_is_named():

@@ -1,12 +1,17 @@
-"""The embedded online shop as an environment: fitted and replayed demand, and what is refused."""
+"""The embedded online shop as an environment: fitted and replayed demand, what is refused, and prices learned in it."""
 
 import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments import sac_pricing
 from experiments.online_shop import OnlineShopConfig, build
 from jaxinv.data import load_panel
 from jaxinv.evaluate import evaluate, sample_paths
@@ -76,3 +81,21 @@ def test_what_does_not_fit_is_named(change, message):
         build(panel, dataclasses.replace(CONFIG, **change))
     with pytest.raises(ValueError, match="needs a panel with a price"):
         build(dataclasses.replace(panel, price=None), CONFIG)
+
+
+def test_some_held_out_days_must_be_counted():
+    with pytest.raises(ValueError, match="warmup_days must leave some of the 95 held-out days, got 95"):
+        sac_pricing.Config(warmup_days=95)
+
+
+@pytest.mark.slow
+def test_the_job_writes_what_it_documents(tmp_path):
+    job = [sys.executable, "-m", "experiments.sac_pricing", "--preset", "smoke", "--out", str(tmp_path)]
+    subprocess.run(job, check=True, cwd=Path(__file__).parents[2])
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert list(result["learners"]) == ["sac"]
+    for entry in result["policies"].values():
+        np.testing.assert_allclose(sum(entry["cost_by_cause"].values()), entry["cost_mean"], rtol=1e-4)
+        assert entry["cost_mean"] < 0 < entry["fill_rate"]  # it earns
+    names = ["cost_by_cause", "learning_curve", "policy_map", "prices", "stock"]
+    assert sorted(path.stem for path in (tmp_path / "figures").glob("*.png")) == names

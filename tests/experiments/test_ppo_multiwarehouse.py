@@ -1,45 +1,49 @@
 """The main job's command line, and (slow) the job itself."""
 
+import dataclasses
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
-from experiments import ppo_multiwarehouse, retail
+from experiments import command, ppo_multiwarehouse, retail, steered_stores
+from jaxinv.agents import OnPolicy
 from jaxinv.data import load_panel
-
-
-def test_options_are_set_on_top_of_the_preset():
-    config = ppo_multiwarehouse.parse(["--preset", "smoke", "--ppo.learning-rate", "0.5", "--env.stores", "3"])
-    assert config.preset == "smoke"
-    assert config.ppo.num_updates == ppo_multiwarehouse.PRESETS["smoke"].ppo.num_updates
-    assert config.ppo.learning_rate == 0.5
-    assert config.env.stores == 3
-    assert ppo_multiwarehouse.parse([]) == ppo_multiwarehouse.PRESETS["default"]
+from jaxinv.env import make
+from jaxinv.env.wrappers import Steered
+from jaxinv.policies import CanOrder
 
 
 def test_columns_are_a_mapping():
-    assert ppo_multiwarehouse.parse(["--columns", "date", "Day", "sku", "Item"]).columns == {
-        "date": "Day",
-        "sku": "Item",
-    }
+    arguments = ["--columns", "date", "Day", "sku", "Item"]
+    config = command.parse(ppo_multiwarehouse.PRESETS, None, arguments)
+    assert config.columns == {"date": "Day", "sku": "Item"}
 
 
-def test_help_does_without_jax():
-    code = "import sys, experiments.ppo_multiwarehouse; print('jax' in sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "False"
+@pytest.mark.parametrize("agent", ["ppo", "a2c", "a3c", "reinforce", "ddpg", "td3", "sac"])
+def test_every_agent_steers_stores_of_any_number(agent):
+    """The network is that of the cells; stores have values of their own where advantages are counted."""
+    config = dataclasses.replace(ppo_multiwarehouse.PRESETS["smoke"], agent=agent)
+    env, params = make("MultiWarehouse-v0", num_warehouses=2, num_skus=3)
+    steered = Steered(env, CanOrder(reorder=np.ones((2, 3)), can_order=4.0, up_to=np.ones((2, 3))), ("up_to",))
+    learner = steered_stores.learner(config, steered)
+    assert type(learner).__name__.lower() == agent
+    assert learner.network.local_values == isinstance(learner, OnPolicy)
+    state = jax.eval_shape(learner.init, jax.random.key(0), params)
+    assert state.average_reward.shape == ((2,) if isinstance(learner, OnPolicy) else ())
+    action = jax.eval_shape(
+        lambda state: learner.policy(state)(steered, env.reset(jax.random.key(0), params)[1], params), state
+    )
+    assert action["up_to"].shape == (2, 3)
 
 
-def test_a_finished_run_is_not_overwritten(tmp_path, monkeypatch):
-    (tmp_path / "result.json").write_text("{}")
-    monkeypatch.setattr(sys, "argv", ["x", "--out", str(tmp_path)])
-    with pytest.raises(SystemExit, match="holds a finished run"):
-        ppo_multiwarehouse.main()
-    assert (tmp_path / "result.json").read_text() == "{}"
+def test_budget_must_be_positive():
+    with pytest.raises(ValueError, match=r"budget must be positive, got 0\.0"):
+        ppo_multiwarehouse.Config(budget=0.0)
 
 
 def test_nothing_of_the_held_out_dates_enters_training():
@@ -65,13 +69,16 @@ def test_an_instance_larger_than_the_file_is_refused(config, message):
 
 
 @pytest.mark.slow
-def test_the_job_writes_what_it_documents(tmp_path):
-    command = [sys.executable, "-m", "experiments.ppo_multiwarehouse", "--preset", "smoke", "--out", str(tmp_path)]
-    subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
+@pytest.mark.parametrize("agent", ["ppo", "a3c", "sac"])
+def test_the_job_writes_what_it_documents(tmp_path, agent):
+    arguments = ["--preset", "smoke", "--agent", agent, "--out", str(tmp_path)]
+    job = [sys.executable, "-m", "experiments.ppo_multiwarehouse", *arguments]
+    subprocess.run(job, check=True, cwd=Path(__file__).parents[2])
     result = json.loads((tmp_path / "result.json").read_text())
     keys = {"cost_mean", "cost_ci95", "fill_rate", "service_level", "cost_by_cause"}
     assert all(keys <= entry.keys() for entry in result["policies"].values())
     assert result["best_heuristic"] in result["policies"]
+    assert list(result["learners"]) == [agent] == [result["best_learner"]]
     for entry in result["policies"].values():
         np.testing.assert_allclose(sum(entry["cost_by_cause"].values()), entry["cost_mean"], rtol=1e-4)
         assert entry["cost_mean"] > result["lower_bound"]

@@ -22,9 +22,9 @@ def entry(cost, difference):
     }
 
 
-def text(result):
+def text(result, **options):
     console = Console(width=200, record=True, file=io.StringIO())
-    console.print(report.comparison_table(result))
+    console.print(report.comparison_table(result, **options))
     return console.export_text()
 
 
@@ -41,6 +41,26 @@ def test_the_table_is_sorted_and_relative_to_the_best_heuristic():
     assert "60.0" in shown
     assert "holding" in shown
     assert "transfer" not in shown  # nothing was transferred
+
+
+def test_profit_is_cost_with_the_other_sign():
+    """More of it is better, and gains by cause are positive."""
+    result = {
+        "policies": {"static": entry(-100.0, 0.0), "sac": entry(-104.0, -4.0)},
+        "learners": {"sac": {}},
+        "best_heuristic": "static",
+        "lower_bound": None,
+    }
+    shown = text(result, profit=True)
+    assert "103.0 to 105.0" in shown
+    assert "+4.0 % (+3.5 to +4.5)" in shown
+    assert "-2.0" in shown  # the stock-out cost
+    causes = report.cost_by_cause({"a": CAUSES}, profit=True).axes[0]
+    assert causes.texts[0].get_text().strip() == "-4.0"
+    assert causes.get_xlabel() == "profit per period"
+    axes = report.learning_curve([1, 2], [-3.0, -5.0], {"static": -4.0}, profit=True).axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [3, 5])
+    np.testing.assert_allclose(axes.lines[1].get_ydata(), [4, 4])
 
 
 def test_cost_by_cause_stacks_to_the_total():
@@ -67,6 +87,18 @@ def test_learning_curve_shows_the_median_over_seeds():
     axes = report.learning_curve([1, 2, 3, 4], costs, {"base_stock": 2.5}).axes[0]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [8, 5, 2, 2])
     assert axes.get_ylim()[0] < 2.0
+
+
+def test_several_learners_have_a_curve_each():
+    axes = report.learning_curve({"a": [1, 2], "b": [2, 4]}, {"a": [5.0, 3.0], "b": [6.0, 2.0]}, {}).axes[0]
+    assert {line.get_label(): line.get_xdata().tolist() for line in axes.lines} == {"a": [1, 2], "b": [2, 4]}
+
+
+def test_decisions_over_time_has_a_panel_per_item_and_a_line_per_policy():
+    panels = {"one": {"a": np.arange(3.0), "b": np.ones(3)}, "two": {"a": np.zeros(3), "b": np.ones(3)}}
+    figure = report.decisions_over_time(np.arange(3), panels, bars={"one": np.ones(3), "two": np.ones(3)})
+    assert [axes.get_title() for axes in figure.axes if axes.get_title()] == ["one", "two"]
+    assert [line.get_label() for line in figure.axes[0].lines] == ["a", "b"]
 
 
 def test_stock_paths_has_a_row_per_cell_and_a_column_per_policy():
