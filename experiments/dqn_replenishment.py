@@ -25,8 +25,8 @@ class DQNConfig:
     learning_rate: float = 1e-3
     discount: float = 0.99
     hidden: tuple[int, ...] = (64, 64)
-    all_actions: bool = True
-    """learn what every order would have led to on the demand that came"""
+    num_others: int = 3
+    """other orders that each step teaches about as well, on the demand that came"""
     dueling: bool = True
 
 

@@ -24,7 +24,7 @@ LEARNERS: dict[str, tuple[Any, int, dict[str, Any]]] = {
     "a2c": (A2C, 1000, {"branches": 8, "learning_rate": 5e-3, "entropy_coef": 0.03}),
     "a3c": (A3C, 4000, {"branches": 8, "learning_rate": 2e-3, "entropy_coef": 0.03}),
     "reinforce": (REINFORCE, 700, {"branches": 8, "learning_rate": 5e-3, "entropy_coef": 0.03}),
-    "dqn": (DQN, 1000, {"all_actions": True}),
+    "dqn": (DQN, 1000, {"num_others": 3}),
     "ddpg": (DDPG, 1000, {}),
     "td3": (TD3, 1000, {}),
     "sac": (SAC, 1000, {}),

@@ -49,16 +49,16 @@ class DQN(OffPolicy):
     arXiv:1509.06461). ``num_quantiles`` > 1: the distribution of the return is learned by quantile regression, without
     smoothing (QR-DQN-0, Dabney et al. 2018, arXiv:1710.10044), and its mean decides.
 
-    ``all_actions``: a gradient step teaches not only what the action that was taken led to, but what every legal one
-    would have led to on the same demand. The transition is known and demand does not depend on the action, so nothing
-    is assumed; most of the noise in the differences between actions, which decide, is gone. For one ``Discrete``
-    choice and without n-step returns.
+    ``num_others``: a gradient step teaches not only what the action that was taken led to, but also what so many other
+    legal ones, drawn at random, would have led to on the same demand. The transition is known and demand does not
+    depend on the action, so nothing is assumed; what demand adds to all of them alike is out of their differences,
+    which decide. Not with n-step returns.
     """
 
     double: bool = struct.static(True)
     dueling: bool = struct.static(True)
     num_quantiles: int = struct.static(1)
-    all_actions: bool = struct.static(False)
+    num_others: int = struct.static(0)
 
     # Chance that an entry of the action is drawn from the legal ones: falls linearly, then stays.
     epsilon_initial: Array = struct.leaf(1.0, low=0.0, high=1.0)
@@ -68,8 +68,9 @@ class DQN(OffPolicy):
     def __post_init__(self):
         super().__post_init__()
         self._at_least("num_quantiles", 1)
-        if self.all_actions and self.n_step > 1:
-            raise ValueError(f"DQN.n_step must be 1 with all_actions, got {self.n_step}")
+        self._at_least("num_others", 0)
+        if self.num_others and self.n_step > 1:
+            raise ValueError(f"DQN.n_step must be 1 with num_others, got {self.n_step}")
 
     def policy(self, state: OffPolicyState) -> NetworkPolicy:
         """The greedy policy."""
@@ -88,8 +89,6 @@ class DQN(OffPolicy):
         for leaf in spaces.leaves(space):
             if not isinstance(leaf, spaces.Discrete):
                 raise ValueError(f"DQN.env must have discrete actions, got {space}: see env.wrappers.DiscreteOrders")
-        if self.all_actions and not (isinstance(space, spaces.Discrete) and space.shape == ()):
-            raise ValueError(f"DQN.env must have one Discrete choice with all_actions, got {space}")
         return {"network": self._network.init(key, observation, space)}
 
     def _behave(self, state: OffPolicyState, observation: Any, mask: Any, key: Array) -> Any:
@@ -107,22 +106,24 @@ class DQN(OffPolicy):
         )
 
     def _remembers_origins(self) -> bool:
-        return self.all_actions
+        return self.num_others > 0
 
     def _improve(self, state: OffPolicyState, env_params: Any, key: Array) -> tuple[OffPolicyState, dict[str, Array]]:
-        batch, index = self._sample(state, key)
-        if self.all_actions:
-            target = self._targets_of_all(state, batch, env_params)
-        else:
-            target = self._target(state, batch)[:, None]
-        grads, (error, metrics) = jax.grad(self._loss, has_aux=True)(state.params, batch, target, state.action_space)
+        sample_key, other_key = jax.random.split(key)
+        batch, index = self._sample(state, sample_key)
+        target = self._target(state, batch)
+        action, targets = jax.tree.map(lambda x: x[None], (batch.action, target))
+        if self.num_others:
+            others = self._others(state, batch, env_params, other_key)
+            action, targets = jax.tree.map(lambda *x: jnp.concatenate(x), (action, targets), others)
+        loss = jax.grad(self._loss, has_aux=True)
+        grads, (error, metrics) = loss(state.params, batch, action, targets, state.action_space)
         state = self._move(state, grads)
-        taken = target[jnp.arange(self.batch_size), batch.action if self.all_actions else 0]
-        state = self._follow(state, jnp.mean(taken, 1), batch, index, error)
+        state = self._follow(state, jnp.mean(target, 1), batch, index, error)
         return state, metrics | {"grad_norm": optax.tree.norm(grads)}
 
     def _target(self, state: OffPolicyState, batch: Batch) -> Array:
-        """[B, quantiles] of the actions taken."""
+        """[B, quantiles]."""
         space = state.action_space
         heads, value = self._quantiles(state.target_params, batch.next_observation, space)
         deciding = self._quantiles(state.params, batch.next_observation, space)[0] if self.double else heads
@@ -130,44 +131,44 @@ class DQN(OffPolicy):
         following = self._values(heads, value, batch.next_mask, best, space)
         return batch.reward[:, None] + batch.bootstrap[:, None] * following
 
-    def _targets_of_all(self, state: OffPolicyState, batch: Batch, env_params: Any) -> Array:
-        """[B, n, quantiles] of all n actions; those that are not legal have some as well."""
+    def _others(self, state: OffPolicyState, batch: Batch, env_params: Any, key: Array) -> tuple[Any, Array]:
+        """Raw actions [num_others, B, ...], and the targets [num_others, B, quantiles] of what they would have led
+        to."""
+        space = state.action_space
 
-        def follow(env_state: Any, u: Array, action: Array) -> tuple[Any, Any, Array, Array]:
+        def follow(env_state: Any, u: Array, raw: Any) -> tuple[Any, Any, Array, Array]:
             exo = self.env.exogenous(u, env_state, env_params)
+            action = distributions.to_env(space, raw)
             reached, outcome = self.env.transition(env_state, action, exo, env_params)
             observation, mask = self.env.observe(reached, env_params), self.env.action_mask(reached, env_params)
             return observation, mask, outcome.reward, outcome.terminated
 
-        env_state, u = batch.origin
-        every = jax.vmap(jax.vmap(follow, in_axes=(None, None, 0)), in_axes=(0, 0, None))
-        followed = every(env_state, u, jnp.arange(state.action_space.n))
-        observation, mask, reward, terminated = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), followed)
-        all_of_them = dataclasses.replace(
-            batch,
-            reward=(reward - state.average_reward) / self._unit(state),
-            next_observation=self._standardise(state, observation),
-            next_mask=mask,
-            bootstrap=jnp.where(terminated, 0.0, self.discount),
-        )
-        return self._target(state, all_of_them).reshape(self.batch_size, state.action_space.n, -1)
+        def one(key: Array) -> tuple[Any, Array]:
+            action = distributions.sample_uniformly(space, batch.action_mask, key, self.batch_size)
+            env_state, u = batch.origin
+            observation, mask, reward, terminated = jax.vmap(follow)(env_state, u, action)
+            other = dataclasses.replace(
+                batch,
+                reward=(reward - state.average_reward) / self._unit(state),
+                next_observation=self._standardise(state, observation),
+                next_mask=mask,
+                bootstrap=jnp.where(terminated, 0.0, self.discount),
+            )
+            return action, self._target(state, other)
+
+        return jax.vmap(one)(jax.random.split(key, self.num_others))
 
     def _loss(
-        self, params: Any, batch: Batch, target: Array, space: Any
+        self, params: Any, batch: Batch, action: Any, target: Array, space: Any
     ) -> tuple[Array, tuple[Array, dict[str, Array]]]:
-        """Of targets [B, 1 or n, quantiles]."""
+        """Of actions [n, B, ...] with targets [n, B, quantiles]."""
         heads, value = self._quantiles(params, batch.observation, space)
-        if self.all_actions:
-            values = self._relative(heads, batch.action_mask, space)[0] + (value[:, None, None] if self.dueling else 0)
-            legal = distributions.leaves(space, batch.action_mask)[0]
-        else:
-            values, legal = self._values(heads, value, batch.action_mask, batch.action, space)[:, None], None
+        values = jax.vmap(lambda action: self._values(heads, value, batch.action_mask, action, space))(action)
         error = jnp.mean(target, -1) - jnp.mean(values, -1)
         loss = 0.5 * error**2 if self.num_quantiles == 1 else jax.vmap(returns.quantile_loss)(values, target)
-        loss = jnp.mean(batch.weight * jnp.mean(loss, 1, where=legal))
-        error = jnp.sqrt(jnp.mean(error**2, 1, where=legal))
-        metrics = {"loss": loss, "value": jnp.mean(values, where=None if legal is None else legal[..., None])}
-        return loss, (error, metrics | {"error": jnp.sqrt(jnp.mean(error**2))})
+        loss = jnp.mean(batch.weight * jnp.mean(loss, 0))
+        error = jnp.sqrt(jnp.mean(error**2, 0))
+        return loss, (error, {"loss": loss, "value": jnp.mean(values), "error": jnp.sqrt(jnp.mean(error**2))})
 
     def _quantiles(self, params: Any, observation: Any, space: Any) -> tuple[tuple, Array]:
         """Of every choice: heads [B, ..., n, quantiles], and the network's values [B], of a batch of observations."""

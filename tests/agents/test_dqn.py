@@ -14,8 +14,8 @@ SWITCHES = {
     "plain": {"double": False, "dueling": False},
     "prioritised": {"prioritised": True, "n_step": 2},
     "quantiles": {"num_quantiles": 4},
-    "all actions": {"all_actions": True, "prioritised": True},
-    "quantiles of all actions": {"all_actions": True, "num_quantiles": 4},
+    "others": {"num_others": 2, "prioritised": True},
+    "quantiles of others": {"num_others": 1, "num_quantiles": 4},
 }
 
 
@@ -73,9 +73,9 @@ def test_policy_reads_the_observation_and_explores_as_the_schedule_says():
     assert metrics["reward"][-50:].mean() == pytest.approx(0.9, abs=0.02)  # half of the random actions are right
 
 
-@pytest.mark.parametrize("all_actions", [False, True])
-def test_illegal_actions_are_never_taken(all_actions):
-    algo, state, metrics = train(probes.Forbidden(), all_actions=all_actions)
+@pytest.mark.parametrize("num_others", [0, 2])
+def test_illegal_actions_are_never_taken(num_others):
+    algo, state, metrics = train(probes.Forbidden(), num_others=num_others)
     assert float(jnp.max(metrics["reward"])) <= 1.0
     mask = jnp.array([True, True, False])
     assert int(algo.policy(state).act(jnp.zeros(1), mask)) == 1
@@ -118,41 +118,35 @@ class Haggling(probes.Probe):
         return 0.0
 
 
-def test_all_actions_are_taught_what_they_would_have_led_to(key):
-    """By hand, from the same state and luck: what was taken is taught the plain target, and differences between
-    actions hold no luck."""
+def test_other_actions_are_taught_what_they_would_have_led_to(key):
+    """By hand, from the same state and luck as of the action that was taken."""
     env = Haggling()
-    algo = learner(env, all_actions=True, double=False)
+    algo = learner(env, num_others=3, double=False)
     params = env.default_params()
     state = jax.jit(algo.init)(key, params)
     batch, _ = algo._sample(state, key)
-    taught = np.asarray(algo._targets_of_all(state, batch, params))[..., 0]
-    np.testing.assert_allclose(taught[np.arange(64), batch.action], algo._target(state, batch)[:, 0], rtol=1e-5)
+    actions, taught = map(np.asarray, jax.jit(algo._others)(state, batch, params, key))
+    assert actions.shape == (3, 64)
+    assert set(np.unique(actions)) == {0, 1, 2, 3}
+    same = actions == np.asarray(batch.action)
+    plain = np.broadcast_to(algo._target(state, batch)[None, :, 0], same.shape)
+    np.testing.assert_allclose(taught[..., 0][same], plain[same], rtol=1e-5)
+
     env_states, u = batch.origin
     for i in range(8):
-        for action in range(4):
-            following, outcome = env.transition(
-                jax.tree.map(lambda x, i=i: x[i], env_states), action, env.exogenous(u[i], None, params), params
-            )
+        env_state = jax.tree.map(lambda x, i=i: x[i], env_states)
+        for action, target in zip(actions[:, i], taught[:, i, 0], strict=True):
+            following, outcome = env.transition(env_state, action, env.exogenous(u[i], None, params), params)
             standard = state.observation_statistics.standardise(env.observe(following, params))[None]
             heads, value = algo._quantiles(state.target_params, standard, state.action_space)
             worth = [algo._values(heads, value, None, jnp.array([a]), state.action_space)[0, 0] for a in range(4)]
-            best = float(max(worth))
-            expected = float(outcome.reward) + (0.0 if action == 3 else 0.9 * best)
-            assert taught[i, action] == pytest.approx(expected, rel=1e-4)
+            expected = float(outcome.reward) + (0.0 if action == 3 else 0.9 * float(max(worth)))
+            assert target == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("env", "fields", "message"),
-    [
-        (probes.Endless(), {"n_step": 2}, "DQN.n_step must be 1 with all_actions, got 2"),
-        ("TwoCells", {}, "DQN.env must have one Discrete choice with all_actions, got Discrete"),
-    ],
-)
-def test_where_all_actions_cannot_be_taught(env, fields, message, key):
-    env = TwoCells() if env == "TwoCells" else env
-    with pytest.raises(ValueError, match=message):
-        learner(env, all_actions=True, **fields).init(key, env.default_params())
+def test_others_are_not_for_n_step_returns():
+    with pytest.raises(ValueError, match=r"DQN.n_step must be 1 with num_others, got 2"):
+        learner(probes.Endless(), n_step=2, num_others=1)
 
 
 class TwoCells(probes.Probe):
@@ -168,8 +162,9 @@ class TwoCells(probes.Probe):
         return (action[0] == 2) + 3.0 * (action[1] == 1) - 50.0 * (action[0] == 1)
 
 
-def test_values_of_cells_add_up():
-    algo, state, _ = train(TwoCells())
+@pytest.mark.parametrize("num_others", [0, 2])
+def test_values_of_cells_add_up(num_others):
+    algo, state, _ = train(TwoCells(), num_others=num_others)
     mask = TwoCells().action_mask(None, None)
     np.testing.assert_array_equal(algo.policy(state).act(jnp.zeros(1), mask), [2, 1])
     for action in ([2, 1], [0, 1], [2, 0], [0, 2]):
