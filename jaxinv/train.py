@@ -24,6 +24,8 @@ from jax import Array
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from jaxinv import sharding
+
 
 class Algorithm(Protocol):
     """What :func:`fit` needs of a learner: a pytree with these methods."""
@@ -73,9 +75,12 @@ def fit(
     checkpoint. With ``resume`` a run continues from there exactly as if it had not been interrupted; where there
     is nothing yet, it starts. Ctrl-C ends training after the running chunk, checkpointed; a second one at once.
 
+    Within ``jaxinv.sharding.over(devices)`` training uses several devices: whole seeds are divided among them where
+    ``num_seeds`` is a multiple of their number, otherwise the environments of each. A run may be resumed on others.
+
     Raises:
         FileExistsError: ``directory`` holds a run and ``resume`` is not set.
-        ValueError: the run to resume had another configuration.
+        ValueError: the run to resume had another configuration, or the environments cannot be divided.
         FloatingPointError: a metric is not finite. The last checkpoint is that of the chunk before.
     """
     total = algo.num_updates if num_updates is None else num_updates
@@ -99,7 +104,8 @@ def fit(
 
     compile_seconds = chunk_seconds = 0.0
     with run, _deferred_interrupt() as interrupted, _Bar(total, shown=progress) as bar:
-        saved = run.restore(jax.eval_shape(_starter(seeds), algo, key, env_params), evaluate is not None)
+        like = sharding.placed(jax.eval_shape(_starter(seeds), algo, key, env_params), num_seeds)
+        saved = run.restore(like, evaluate is not None)
         if saved is None:
             program, compile_seconds = compiled(_starter(seeds), algo, key, env_params)
             state = program(algo, key, env_params)
@@ -150,7 +156,7 @@ def compiled(function: Callable, *args: Any, donate_argnums: int | tuple[int, ..
     As with ``jax.jit``, what was compiled before is used again: learners that differ in numbers only share programs.
     """
     leaves, structure = jax.tree.flatten(args)
-    signature = function, donate_argnums, structure, tuple(jax.typeof(leaf) for leaf in leaves)
+    signature = function, donate_argnums, structure, tuple(jax.typeof(leaf) for leaf in leaves), sharding.mesh()
     before = time.perf_counter()
     if signature not in _programs:
         lowered = jax.jit(function, donate_argnums=donate_argnums).lower(*args)
@@ -167,22 +173,21 @@ _programs: dict[tuple, Callable] = {}
 @functools.cache
 def _starter(seeds: tuple[int, ...]) -> Callable:
     def start(algo, key, env_params):
-        return algo.init(key, env_params)
+        return sharding.divide_state(algo.init(key, env_params))
 
-    return jax.vmap(start, in_axes=(None, 0, None)) if seeds else start
+    return sharding.over_seeds(start) if seeds else start
 
 
 @functools.cache
 def _chunk(seeds: tuple[int, ...], length: int) -> Callable:
-    def update(algo, state, env_params):
-        return algo.update(state, env_params)
-
-    update = jax.vmap(update, in_axes=(None, 0, None)) if seeds else update
-
     def advance(algo, state, env_params):
-        return jax.lax.scan(lambda state, _: update(algo, state, env_params), state, length=length)
+        def update(state, _):
+            state, metrics = algo.update(state, env_params)
+            return sharding.divide_state(state), metrics
 
-    return advance
+        return jax.lax.scan(update, state, length=length)
+
+    return sharding.over_seeds(advance, out_axes=(0, 1)) if seeds else advance
 
 
 def describe(name: str, value: Any) -> dict[str, str]:

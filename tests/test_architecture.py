@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 ALLOWED = {
     "_xla": set(),
     "struct": set(),
+    "sharding": set(),
     "demand": {"struct"},
     "env": {"struct", "demand"},
     "testing": {"env"},
@@ -22,8 +23,8 @@ ALLOWED = {
     "evaluate": {"struct", "demand", "env", "policies"},
     "optimise": {"struct", "demand", "env", "policies", "evaluate"},
     "solvers": {"struct", "demand", "env", "policies"},
-    "agents": {"struct", "demand", "env", "policies", "evaluate"},
-    "train": {"struct", "env", "agents"},
+    "agents": {"struct", "sharding", "demand", "env", "policies", "evaluate"},
+    "train": {"struct", "sharding", "env", "agents"},
     "report": {"struct", "demand", "env", "policies", "evaluate", "agents", "optimise", "train"},
 }
 

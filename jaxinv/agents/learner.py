@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxinv import struct
+from jaxinv import sharding, struct
 from jaxinv.agents.networks import MLP
 from jaxinv.env.core import Environment, Ledger
 
@@ -64,12 +64,15 @@ class Learner(struct.Typed):
         raise NotImplementedError
 
     def train(self, key: Array, env_params: Any) -> tuple[Any, dict[str, Array]]:
-        """All ``num_updates`` iterations from :meth:`init`: (state, metrics [num_updates])."""
+        """All ``num_updates`` iterations from :meth:`init`: (state, metrics [num_updates]). On several devices within
+        ``jaxinv.sharding.over``."""
 
         def body(state, _):
-            return self.update(state, env_params)
+            state, metrics = self.update(state, env_params)
+            return sharding.divide_state(state), metrics
 
-        return jax.lax.scan(body, self.init(key, env_params), length=self.num_updates)
+        start = sharding.divide_state(self.init(key, env_params))
+        return jax.lax.scan(body, start, length=self.num_updates)
 
     def policy(self, state: Any) -> Any:
         """The policy learned so far."""

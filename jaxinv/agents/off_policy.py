@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxinv import struct
+from jaxinv import sharding, struct
 from jaxinv.agents import distributions, returns
 from jaxinv.agents.buffers import ReplayBuffer
 from jaxinv.agents.learner import Learner
@@ -264,7 +264,7 @@ class OffPolicy(Learner):
             weight=weight / jnp.max(weight),
             origin=_at(data.origin, index),
         )
-        return batch, index
+        return sharding.divide_samples(batch), index
 
     def _move(self, state: OffPolicyState, grads: dict[str, Any]) -> OffPolicyState:
         """The state after a step of the optimisers of some parts of the weights."""

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxinv import struct
+from jaxinv import sharding, struct
 from jaxinv.agents import distributions, returns
 from jaxinv.agents.learner import Learner
 from jaxinv.agents.normalise import RunningStatistics
@@ -255,6 +255,7 @@ class OnPolicy(Learner):
 
         def of_part(environments):
             samples = jax.tree.map(lambda x: x[environments].reshape(-1, *x.shape[2:]), batch)
+            samples = sharding.divide_samples(samples)
             return jax.grad(self._loss, has_aux=True)(params, samples, *rest)
 
         parts = environments.reshape(_parts(environments.size, batch.log_prob.shape[1]), -1)

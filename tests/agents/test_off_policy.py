@@ -36,53 +36,6 @@ def single():
     return train.compiled(lambda algo, key: algo.train(key, PARAMS), learner(), jax.random.key(0))[0]
 
 
-def test_lanes_of_a_sweep_equal_single_runs_and_call_no_lapack(single):
-    """Batched matrix products may add up in another order: float32 rounding (about 1e-7), with room for adam to
-    enlarge it. On CPU, jaxlib 0.10 runs a batch of LAPACK calls on the threads that wait for it."""
-    keys = jax.random.split(jax.random.key(0), 3)
-    sweep = {
-        "learning_rate": jnp.array([1e-2, 3e-3, 1e-2]),
-        "discount": jnp.array([0.99, 0.9, 0.99]),
-        "target_rate": jnp.array([0.01, 0.1, 0.01]),
-        "epsilon_final": jnp.array([0.01, 0.05, 0.5]),
-        "priority_exponent": jnp.array([0.6, 0.6, 1.0]),
-    }
-
-    def lane(key, numbers):
-        return learner().replace(**numbers).train(key, PARAMS)
-
-    program = train.compiled(jax.vmap(lane), keys, sweep)[0]
-    assert 'custom_call_target="lapack' not in program.as_text()
-    states, metrics = program(keys, sweep)
-    assert all(np.isfinite(value).all() for value in metrics.values())
-    for i in range(3):
-        state, single_metrics = single(learner(**{name: values[i] for name, values in sweep.items()}), keys[i])
-        assert_equal(jax.tree.map(lambda x, i=i: x[i], states.params), state.params, atol=1e-5)
-        assert_equal(jax.tree.map(lambda x, i=i: x[i], metrics), single_metrics, atol=1e-5)
-
-
-def test_every_swept_number_matters(single):
-    changes = [{}, {"learning_rate": 3e-3}, {"discount": 0.9}, {"epsilon_initial": 0.1}, {"epsilon_final": 0.9}]
-    changes += [{"target_rate": 0.5}, {"average_reward_rate": 1.0}, {"priority_exponent": 0.0}]
-    changes += [{"importance_exponent": 1.0}, {"max_grad_norm": 1e-6}, {"epsilon_decay": 1.0}]
-    weights = [
-        np.concatenate([np.ravel(x) for x in jax.tree.leaves(single(learner(**change), jax.random.key(0))[0].params)])
-        for change in changes
-    ]
-    for change, other in list(zip(changes, weights, strict=True))[1:]:
-        assert np.abs(other - weights[0]).max() > 1e-6, change
-
-
-def test_interrupted_and_resumed_run_equals_train(single, tmp_path):
-    def fit(**options):
-        return train.fit(
-            learner(), PARAMS, jax.random.key(0), chunk=2, progress=False, directory=tmp_path, **options
-        )  # fmt: skip
-
-    fit(num_updates=2)
-    assert_equal(fit(resume=True).state, single(learner(), jax.random.key(0))[0])
-
-
 class Clock(probes.Probe):
     """The period is observed, and it forbids one of three actions: number ``time % 3``."""
 

@@ -1,0 +1,111 @@
+"""Training over two devices gives what one device gives. ``conftest`` makes two of the CPU."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxinv import sharding, train
+from jaxinv.agents import DQN, MLP, PPO, SAC
+from jaxinv.env.core import EnvParams
+from tests.agents import probes
+from tests.agents.test_protocol import Follow, compiled_quickly  # noqa: F401
+
+PARAMS = EnvParams(max_steps_in_episode=7)
+KEY = jax.random.key(3)
+SIZES = {"network": MLP(hidden=(16,)), "num_envs": 8, "num_updates": 4, "learning_rate": 1e-2}
+REPLAY = {
+    "num_steps": 2, "buffer_periods": 16, "burn_in": 4, "gradient_steps": 2, "batch_size": 16, "n_step": 2,
+    "prioritised": True,
+}  # fmt: skip
+MAKE = {
+    "PPO": lambda **fields: PPO(
+        **{"env": probes.MatchTheObservation(), "num_steps": 4, "num_epochs": 2, "num_minibatches": 2} | SIZES | fields
+    ),
+    "DQN": lambda **fields: DQN(env=probes.MatchTheObservation(), **SIZES | REPLAY | fields),
+    "SAC": lambda **fields: SAC(env=Follow(), **SIZES | REPLAY | fields),
+}
+SLOW = pytest.mark.slow
+kinds = pytest.mark.parametrize("kind", ["PPO", "DQN", pytest.param("SAC", marks=SLOW)])
+
+
+def fit(kind, num_devices, fields=None, **options):
+    algo = MAKE[kind](**fields or {})
+    with sharding.over(jax.devices()[:num_devices]):
+        return train.fit(algo, PARAMS, KEY, **{"chunk": 2, "progress": False} | options)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def two_devices():
+    assert len(jax.devices()) >= 2, "tests need JAX_NUM_CPU_DEVICES=2"
+
+
+def assert_equal(a, b, atol=0.0):
+    """Within ``atol``: sums over environments are rounded otherwise (about 1e-7), which adam enlarges."""
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+            x, y = jax.random.key_data(x), jax.random.key_data(y)
+        np.testing.assert_allclose(x, y, rtol=0.0, atol=atol)
+
+
+def part(x):
+    """The shape of what one device holds."""
+    return x.addressable_shards[0].data.shape
+
+
+@kinds
+def test_environments_are_divided_and_the_result_is_the_same(kind, tmp_path):
+    alone = train.fit(MAKE[kind](), PARAMS, KEY, chunk=2, progress=False)
+    both = fit(kind, 2)
+    assert_equal(both.state, alone.state, atol=1e-5)
+    assert part(both.state.env_state.time) == (4,)
+    assert part(both.state.observation) == (4, 1)
+    if kind != "PPO":
+        assert part(both.state.buffer.data.reward) == part(both.state.buffer.priorities) == (16, 4)
+    assert all(part(x) == x.shape for x in jax.tree.leaves((both.state.params, both.state.opt_state)))
+
+    fit(kind, 2, num_updates=2, directory=tmp_path / "same")
+    assert_equal(fit(kind, 2, directory=tmp_path / "same", resume=True).state, both.state)
+    # On another number of devices a run goes on, too.
+    fit(kind, 2, num_updates=2, directory=tmp_path / "fewer")
+    fewer = train.fit(
+        MAKE[kind](), PARAMS, KEY, chunk=2, progress=False, directory=tmp_path / "fewer", resume=True
+    )  # fmt: skip
+    assert len(fewer.state.env_state.time.devices()) == 1
+    assert_equal(fewer.state, alone.state, atol=1e-5)
+
+
+@kinds
+def test_whole_seeds_are_divided_where_they_can_be(kind):
+    alone = train.fit(MAKE[kind](), PARAMS, KEY, chunk=2, progress=False, num_seeds=2)
+    both = fit(kind, 2, num_seeds=2)
+    assert_equal(both.state, alone.state, atol=1e-5)
+    assert all(part(x) == (1, *x.shape[1:]) for x in jax.tree.leaves(both.state))
+    assert np.shape(both.history[0]["reward"]) == (2,)
+
+
+@pytest.mark.slow
+@kinds
+def test_otherwise_the_environments_of_each_seed_are(kind):
+    alone = train.fit(MAKE[kind](), PARAMS, KEY, chunk=4, progress=False, num_seeds=3)
+    both = fit(kind, 2, num_seeds=3, chunk=4)
+    assert_equal(both.state, alone.state, atol=1e-5)
+    assert part(both.state.env_state.time) == (3, 4)
+
+
+def test_train_in_one_call():
+    algo = MAKE["PPO"]()
+
+    def run(key):
+        return algo.train(key, PARAMS)
+
+    alone = jax.jit(run)(KEY)
+    with sharding.over(jax.devices()[:2]):
+        both = jax.jit(run)(KEY)
+    assert_equal(both, alone, atol=1e-5)
+    assert part(both[0].env_state.time) == (4,)
+
+
+def test_environments_that_cannot_be_divided():
+    with pytest.raises(ValueError, match="num_envs must be a multiple of the number of devices = 2, got 5"):
+        fit("PPO", 2, {"num_envs": 5, "num_minibatches": 1})
