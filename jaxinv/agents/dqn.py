@@ -49,10 +49,11 @@ class DQN(OffPolicy):
     arXiv:1509.06461). ``num_quantiles`` > 1: the distribution of the return is learned by quantile regression, without
     smoothing (QR-DQN-0, Dabney et al. 2018, arXiv:1710.10044), and its mean decides.
 
-    ``num_others``: a gradient step teaches not only what the action that was taken led to, but also what so many other
-    legal ones, drawn at random, would have led to on the same demand. The transition is known and demand does not
-    depend on the action, so nothing is assumed; what demand adds to all of them alike is out of their differences,
-    which decide. Not with n-step returns.
+    ``num_others``: a gradient step takes only states from the memory. From each it simulates ``n_step`` periods for the
+    action that was taken there and for so many other legal ones, drawn at random, all on the same fresh demand and with
+    the target's best actions after the first. The transition is known and demand does not depend on actions, so nothing
+    is assumed, n-step returns are those of the policy that is learned, and what demand adds to all actions alike is out
+    of their differences, which decide.
     """
 
     double: bool = struct.static(True)
@@ -69,8 +70,6 @@ class DQN(OffPolicy):
         super().__post_init__()
         self._at_least("num_quantiles", 1)
         self._at_least("num_others", 0)
-        if self.num_others and self.n_step > 1:
-            raise ValueError(f"DQN.n_step must be 1 with num_others, got {self.n_step}")
 
     def policy(self, state: OffPolicyState) -> NetworkPolicy:
         """The greedy policy."""
@@ -105,21 +104,20 @@ class DQN(OffPolicy):
             lambda a, b, key: jnp.where(jax.random.uniform(key, a.shape) < epsilon, b, a), greedy, uniform, keys
         )
 
-    def _remembers_origins(self) -> bool:
+    def _remembers_states(self) -> bool:
         return self.num_others > 0
 
     def _improve(self, state: OffPolicyState, env_params: Any, key: Array) -> tuple[OffPolicyState, dict[str, Array]]:
-        sample_key, other_key = jax.random.split(key)
+        sample_key, simulation_key = jax.random.split(key)
         batch, index = self._sample(state, sample_key)
-        target = self._target(state, batch)
-        action, targets = jax.tree.map(lambda x: x[None], (batch.action, target))
         if self.num_others:
-            others = self._others(state, batch, env_params, other_key)
-            action, targets = jax.tree.map(lambda *x: jnp.concatenate(x), (action, targets), others)
+            actions, targets = self._simulated(state, batch, env_params, simulation_key)
+        else:
+            actions, targets = jax.tree.map(lambda x: x[None], (batch.action, self._target(state, batch)))
         loss = jax.grad(self._loss, has_aux=True)
-        grads, (error, metrics) = loss(state.params, batch, action, targets, state.action_space)
+        grads, (error, metrics) = loss(state.params, batch, actions, targets, state.action_space)
         state = self._move(state, grads)
-        state = self._follow(state, jnp.mean(target, 1), batch, index, error)
+        state = self._follow(state, jnp.mean(targets[0], 1), batch, index, error)
         return state, metrics | {"grad_norm": optax.tree.norm(grads)}
 
     def _target(self, state: OffPolicyState, batch: Batch) -> Array:
@@ -131,32 +129,40 @@ class DQN(OffPolicy):
         following = self._values(heads, value, batch.next_mask, best, space)
         return batch.reward[:, None] + batch.bootstrap[:, None] * following
 
-    def _others(self, state: OffPolicyState, batch: Batch, env_params: Any, key: Array) -> tuple[Any, Array]:
-        """Raw actions [num_others, B, ...], and the targets [num_others, B, quantiles] of what they would have led
-        to."""
+    def _simulated(self, state: OffPolicyState, batch: Batch, env_params: Any, key: Array) -> tuple[Any, Array]:
+        """Raw actions [1 + num_others, B, ...], the taken ones first, and what they lead to: targets
+        [1 + num_others, B, quantiles]."""
         space = state.action_space
+        demand_key, *other_keys = jax.random.split(key, 1 + self.num_others)
+        u = jax.random.uniform(demand_key, (self.n_step, self.batch_size, self.env.num_uniforms(env_params)))
+        others = [distributions.sample_uniformly(space, batch.action_mask, key, self.batch_size) for key in other_keys]
+        actions = jax.tree.map(lambda *x: jnp.stack(x), batch.action, *others)
 
-        def follow(env_state: Any, u: Array, raw: Any) -> tuple[Any, Any, Array, Array]:
+        def period(u: Array, env_state: Any, raw: Any) -> tuple[Any, Any, Any, Array, Array]:
             exo = self.env.exogenous(u, env_state, env_params)
             action = distributions.to_env(space, raw)
             reached, outcome = self.env.transition(env_state, action, exo, env_params)
             observation, mask = self.env.observe(reached, env_params), self.env.action_mask(reached, env_params)
-            return observation, mask, outcome.reward, outcome.terminated
+            return reached, self._standardise(state, observation), mask, outcome.reward, outcome.terminated
 
-        def one(key: Array) -> tuple[Any, Array]:
-            action = distributions.sample_uniformly(space, batch.action_mask, key, self.batch_size)
-            env_state, u = batch.origin
-            observation, mask, reward, terminated = jax.vmap(follow)(env_state, u, action)
-            other = dataclasses.replace(
-                batch,
-                reward=(reward - state.average_reward) / self._unit(state),
-                next_observation=self._standardise(state, observation),
-                next_mask=mask,
-                bootstrap=jnp.where(terminated, 0.0, self.discount),
+        def simulate(action: Any) -> Array:
+            def body(carry: tuple, u: Array) -> tuple[tuple, None]:
+                env_state, action, total, weight, *_ = carry
+                env_state, observation, mask, reward, terminated = jax.vmap(period)(u, env_state, action)
+                total = total + weight * (reward - state.average_reward) / self._unit(state)
+                weight = jnp.where(terminated, 0.0, self.discount * weight)
+                heads, _ = self._quantiles(state.target_params, observation, space)
+                return (env_state, self._best(heads, mask, space), total, weight, observation, mask), None
+
+            nothing, one = jnp.zeros(self.batch_size), jnp.ones(self.batch_size)
+            carry = batch.env_state, action, nothing, one, batch.observation, batch.action_mask
+            (_, _, total, weight, observation, mask), _ = jax.lax.scan(body, carry, u)
+            reached = dataclasses.replace(
+                batch, reward=total, next_observation=observation, next_mask=mask, bootstrap=weight
             )
-            return action, self._target(state, other)
+            return self._target(state, reached)
 
-        return jax.vmap(one)(jax.random.split(key, self.num_others))
+        return actions, jax.vmap(simulate)(actions)
 
     def _loss(
         self, params: Any, batch: Batch, action: Any, target: Array, space: Any

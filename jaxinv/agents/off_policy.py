@@ -51,7 +51,7 @@ class Period:
     next_mask: Any
     terminated: Array
     truncated: Array
-    origin: Any  # (state of the environment, uniforms [N, ...] of the period), where a learner asks for them, or None
+    env_state: Any  # before it, where a learner asks for it, or None
 
 
 @struct.dataclass(kw_only=True)
@@ -66,7 +66,7 @@ class Batch:
     next_mask: Any
     bootstrap: Array  # weight of the value of that observation
     weight: Array  # in the loss
-    origin: Any
+    env_state: Any
 
 
 @struct.dataclass(kw_only=True)
@@ -169,8 +169,8 @@ class OffPolicy(Learner):
         """The state after one gradient step, and scalars about it."""
         raise NotImplementedError
 
-    def _remembers_origins(self) -> bool:
-        """Whether ``Period.origin`` is wanted."""
+    def _remembers_states(self) -> bool:
+        """Whether ``Period.env_state`` is wanted."""
         return False
 
     # -- rollouts -------------------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ class OffPolicy(Learner):
             next_mask=next_mask,
             terminated=terminated,
             truncated=truncated,
-            origin=(state.env_state, u[:, : self.env.num_uniforms(env_params)]) if self._remembers_origins() else None,
+            env_state=state.env_state if self._remembers_states() else None,
         )
         state = dataclasses.replace(
             state, env_state=env_state, observation=observation, action_mask=info["action_mask"]
@@ -262,7 +262,7 @@ class OffPolicy(Learner):
             next_mask=_at(data.next_mask, final),
             bootstrap=bootstrap,
             weight=weight / jnp.max(weight),
-            origin=_at(data.origin, index),
+            env_state=_at(data.env_state, index),
         )
         return sharding.divide_samples(batch), index
 

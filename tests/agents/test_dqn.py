@@ -14,7 +14,7 @@ SWITCHES = {
     "plain": {"double": False, "dueling": False},
     "prioritised": {"prioritised": True, "n_step": 2},
     "quantiles": {"num_quantiles": 4},
-    "others": {"num_others": 2, "prioritised": True},
+    "others": {"num_others": 2, "n_step": 2, "prioritised": True},
     "quantiles of others": {"num_others": 1, "num_quantiles": 4},
 }
 
@@ -118,35 +118,35 @@ class Haggling(probes.Probe):
         return 0.0
 
 
-def test_other_actions_are_taught_what_they_would_have_led_to(key):
-    """By hand, from the same state and luck as of the action that was taken."""
+@pytest.mark.parametrize("n_step", [1, 3])
+def test_all_actions_of_a_state_are_simulated_on_the_same_luck(n_step, key):
+    """By hand: the first action is given, the target's best ones follow, up to an end or a value."""
     env = Haggling()
-    algo = learner(env, num_others=3, double=False)
+    algo = learner(env, num_others=3, n_step=n_step, double=False, burn_in=32)
     params = env.default_params()
     state = jax.jit(algo.init)(key, params)
     batch, _ = algo._sample(state, key)
-    actions, taught = map(np.asarray, jax.jit(algo._others)(state, batch, params, key))
-    assert actions.shape == (3, 64)
-    assert set(np.unique(actions)) == {0, 1, 2, 3}
-    same = actions == np.asarray(batch.action)
-    plain = np.broadcast_to(algo._target(state, batch)[None, :, 0], same.shape)
-    np.testing.assert_allclose(taught[..., 0][same], plain[same], rtol=1e-5)
+    actions, targets = map(np.asarray, jax.jit(algo._simulated)(state, batch, params, key))
+    np.testing.assert_array_equal(actions[0], batch.action)
+    assert set(np.unique(actions[1:])) == {0, 1, 2, 3}
+    luck = jax.random.uniform(jax.random.split(key, 4)[0], (n_step, 64, 1))
 
-    env_states, u = batch.origin
-    for i in range(8):
-        env_state = jax.tree.map(lambda x, i=i: x[i], env_states)
-        for action, target in zip(actions[:, i], taught[:, i, 0], strict=True):
-            following, outcome = env.transition(env_state, action, env.exogenous(u[i], None, params), params)
-            standard = state.observation_statistics.standardise(env.observe(following, params))[None]
-            heads, value = algo._quantiles(state.target_params, standard, state.action_space)
-            worth = [algo._values(heads, value, None, jnp.array([a]), state.action_space)[0, 0] for a in range(4)]
-            expected = float(outcome.reward) + (0.0 if action == 3 else 0.9 * float(max(worth)))
-            assert target == pytest.approx(expected, rel=1e-4)
+    @jax.jit
+    def worth(env_state):
+        standard = state.observation_statistics.standardise(env.observe(env_state, params))[None]
+        heads, value = algo._quantiles(state.target_params, standard, state.action_space)
+        every = [algo._values(heads, value, None, jnp.array([a]), state.action_space)[0, 0] for a in range(4)]
+        return jnp.stack(every)
 
-
-def test_others_are_not_for_n_step_returns():
-    with pytest.raises(ValueError, match=r"DQN.n_step must be 1 with num_others, got 2"):
-        learner(probes.Endless(), n_step=2, num_others=1)
+    for i in range(6):
+        for action, target in zip(actions[:, i], targets[:, i, 0], strict=True):
+            env_state, expected, weight = jax.tree.map(lambda x, i=i: x[i], batch.env_state), 0.0, 1.0
+            for u in luck[:, i]:
+                env_state, outcome = env.transition(env_state, action, env.exogenous(u, env_state, params), params)
+                expected += weight * float(outcome.reward)
+                weight *= 0.0 if action == 3 else 0.9
+                action = int(np.argmax(worth(env_state)))
+            assert target == pytest.approx(expected + weight * float(worth(env_state).max()), rel=1e-4)
 
 
 class TwoCells(probes.Probe):
