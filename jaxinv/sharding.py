@@ -23,7 +23,7 @@ _mesh: ContextVar[Mesh | None] = ContextVar("mesh", default=None)
 
 
 @contextlib.contextmanager
-def over(devices: Sequence[jax.Device] | None = None) -> Iterator[None]:
+def over(devices: Sequence[Any] | None = None) -> Iterator[None]:
     """Divide training that is started within among ``devices``; all there are by default."""
     mesh = Mesh(np.asarray(jax.devices() if devices is None else devices), (AXIS,))
     token = _mesh.set(mesh)

@@ -22,23 +22,48 @@ with warnings.catch_warnings():
 
 
 class _Categorical(distrax.Categorical):
-    """Sampled by inverse CDF: one uniform per entry, where the Gumbel trick needs one per choice and two logarithms
-    of each. Sampling would otherwise be the most expensive part of a rollout on CPU."""
+    """With one logarithm and one exponential per choice, where distrax normalises logits anew for probabilities and for
+    the entropy. Sampled by inverse CDF: one uniform per entry, where the Gumbel trick needs one per choice and two
+    logarithms of each. These would otherwise be the most expensive part of a rollout on CPU."""
 
-    def _sample_n(self, key: Array, n: int) -> Array:
+    @property
+    def probs(self) -> Array:
+        return jnp.exp(self.logits)
+
+    def log_prob(self, value: Array) -> Array:
+        chosen = value[..., None] == jnp.arange(self.num_categories).reshape((1,) * value.ndim + (-1,))
+        return jnp.sum(jnp.where(chosen, self.logits, 0.0), -1)
+
+    def entropy(self) -> Array:
+        probs = self.probs
+        return -jnp.sum(probs * jnp.where(probs > 0, self.logits, 0.0), -1)
+
+    def at(self, noise: Array) -> Array:
+        """The sample that uniforms [*batch_shape] stand for."""
         # Choices without probability are out of the question whatever rounding does: no u is below their 0, and some
         # other choice attains the maximum, which is above every u.
         cumulative = jnp.where(self.probs > 0, jnp.cumsum(self.probs, -1), 0.0)
-        u = jax.random.uniform(key, (n, *cumulative.shape[:-1], 1)) * jnp.max(cumulative, -1, keepdims=True)[None]
-        return jnp.argmax(u < cumulative[None], -1)
+        return jnp.argmax(noise[..., None] * jnp.max(cumulative, -1, keepdims=True) < cumulative, -1)
+
+    def _sample_n(self, key: Array, n: int) -> Array:
+        return jax.vmap(self.at)(jax.random.uniform(key, (n, *self.logits.shape[:-1])))
 
 
-class _Squashed(distrax.Normal):
+class _Normal(distrax.Normal):
+    def at(self, noise: Array) -> Array:
+        """The sample that standard normals [*batch_shape] stand for."""
+        return jnp.asarray(self.scale * noise + self.loc)
+
+
+class _Squashed(_Normal):
     """A normal put through tanh in the entries that are ``finite``."""
 
     def __init__(self, mean: Array, std: Array, finite: Array):
         super().__init__(mean, std)
         self._finite = finite
+
+    def at(self, noise: Array) -> Array:
+        return self._squash(super().at(noise))
 
     def _sample_n(self, key: Array, n: int) -> Array:
         return self._squash(super()._sample_n(key, n))
@@ -83,6 +108,27 @@ def distribution(space: spaces.Space, heads: tuple, mask: Any = None, *, kept: i
         for part, head, legal in zip(parts, heads, leaves(space, mask), strict=True)
     ]
     return distrax.Joint(treedef.unflatten(factors))
+
+
+def noise(space: spaces.Space, key: Array, batch_size: int) -> Any:
+    """What :func:`sample` makes actions [batch_size, ...] of: uniforms of a ``Discrete``, normals of a ``Box``."""
+    parts, treedef = _flatten(space)
+
+    def draw(part: Any, key: Array) -> Array:
+        of_kind = jax.random.uniform if isinstance(part, spaces.Discrete) else jax.random.normal
+        return of_kind(key, (batch_size, *part.shape))
+
+    return treedef.unflatten(map(draw, parts, jax.random.split(key, len(parts))))
+
+
+def sample(distribution: Any, noise: Any) -> Any:
+    """What ``distribution.sample(seed=key)`` is where ``key`` made the ``noise``."""
+    return jax.tree.map(
+        lambda factor, noise: factor.distribution.at(noise),
+        distribution.distributions,
+        noise,
+        is_leaf=lambda node: isinstance(node, distrax.Independent),
+    )
 
 
 def sample_uniformly(space: spaces.Space, mask: Any, key: Array, batch_size: int) -> Any:
@@ -135,7 +181,7 @@ def _factor(space: Any, head: Any, mask: Array | None, kept: int, squashed: bool
     else:
         mean, log_std = head
         std = jnp.exp(log_std)
-        entries = _Squashed(mean, std, _finite(space)) if squashed else distrax.Normal(mean, std)
+        entries = _Squashed(mean, std, _finite(space)) if squashed else _Normal(mean, std)
     return distrax.Independent(entries, reinterpreted_batch_ndims=len(space.shape) - kept)
 
 

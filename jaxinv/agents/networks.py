@@ -7,6 +7,8 @@ nearly equal probabilities of all choices.
 """
 
 import math
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import flax.linen as nn
@@ -25,8 +27,57 @@ def for_space(observation_space: spaces.Space, **fields: Any) -> nn.Module:
     return CellNetwork(**fields) if cells else MLP(**fields)
 
 
+def over_batch(apply: Callable, batch: Any) -> Any:
+    """``vmap(apply)(batch)`` of a function that applies a network. Gradients of weights are multiplied twice as fast on
+    CPU as by JAX's own rule."""
+    token = _in_batch.set(jax.default_backend() == "cpu")
+    try:
+        return jax.vmap(apply)(batch)
+    finally:
+        _in_batch.reset(token)
+
+
 def dense(features: int, scale: float = math.sqrt(2.0), **fields: Any) -> nn.Dense:
-    return nn.Dense(features, kernel_init=orthogonal(scale), **fields)
+    return nn.Dense(features, kernel_init=orthogonal(scale), dot_general=_dot_general, **fields)
+
+
+def _dot_general(x: Array, weights: Array, dimensions: Any, **options: Any) -> Array:
+    return _product(x, weights) if _in_batch.get() else jax.lax.dot_general(x, weights, dimensions, **options)
+
+
+_in_batch = ContextVar("in_batch", default=False)
+
+
+@jax.custom_batching.custom_vmap
+def _product(x: Array, weights: Array) -> Array:
+    """[..., F] @ [F, H], within ``vmap`` only: by itself it has no gradient."""
+    return x @ weights
+
+
+@_product.def_vmap
+def _over_batch(axis_size: int, batched: Any, x: Array, weights: Array) -> tuple[Array, bool]:
+    if list(batched) == [True, False]:
+        return _batch_product(x, weights), True
+    return jax.vmap(jnp.matmul, [0 if each else None for each in batched])(x, weights), True
+
+
+@jax.custom_vjp
+def _batch_product(x: Array, weights: Array) -> Array:
+    return x @ weights
+
+
+def _forward(x: Array, weights: Array) -> tuple[Array, tuple[Array, Array]]:
+    return x @ weights, (x, weights)
+
+
+def _backward(saved: tuple[Array, Array], change: Array) -> tuple[Array, Array]:
+    x, weights = saved
+    rows, changes = (a.reshape(-1, a.shape[-1]) for a in (x, change))
+    # XLA multiplies columns by columns slowly; held back, the transpose does not become part of the product again.
+    return change @ weights.T, jax.lax.optimization_barrier(rows.T) @ changes
+
+
+_batch_product.defvjp(_forward, _backward)
 
 
 def orthogonal(scale: float) -> Any:

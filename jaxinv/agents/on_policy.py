@@ -10,6 +10,7 @@ from jax import Array
 from jaxinv import sharding, struct
 from jaxinv.agents import distributions, returns
 from jaxinv.agents.learner import Learner
+from jaxinv.agents.networks import over_batch
 from jaxinv.agents.normalise import RunningStatistics
 from jaxinv.agents.policy import NetworkPolicy
 from jaxinv.evaluate import location_cost
@@ -161,37 +162,56 @@ class OnPolicy(Learner):
         num_uniforms = self.env.num_step_uniforms(env_params)
         step = jax.vmap(self.env.step_from_uniforms, in_axes=(0, 0, 0, None))
 
-        def period(carry, key):
+        # Of the whole iteration at once: on CPU each call of jax.random is a loop of its own.
+        keys = jax.vmap(jax.random.split)(jax.random.split(key, length))
+        noise = jax.vmap(lambda key: distributions.noise(space, key, self.num_envs))(keys[:, 0])
+        shape = self.num_envs // self.branches, num_uniforms
+        uniforms = jax.vmap(lambda key: jax.random.uniform(key, shape))(keys[:, 1])
+        per_location = state.average_reward.ndim == 1
+
+        def period(carry, inputs):
             env_state, observation, mask = carry
-            action_key, env_key = jax.random.split(key)
-            heads, value = self._apply(state.params, self._standardise(state, observation), space)
-            distribution = distributions.distribution(space, heads, mask, kept=value.ndim - 1)
-            raw = distribution.sample(seed=action_key)
+            noise, u = inputs
+            heads, _ = self._apply(state.params, self._standardise(state, observation), space)
+            distribution = distributions.distribution(space, heads, mask, kept=state.average_reward.ndim)
+            raw = distributions.sample(distribution, noise)
             action = jax.vmap(distributions.to_env, in_axes=(None, 0))(space, raw)
 
-            u = jax.random.uniform(env_key, (self.num_envs // self.branches, num_uniforms))
             u = jnp.repeat(u, self.branches, 0)
             following, env_state, reward, terminated, truncated, info = step(u, env_state, action, env_params)
-            _, next_value = self._apply(state.params, self._standardise(state, info["final_observation"]), space)
-            record = Trajectory(
-                observation=observation,
-                action_mask=mask,
-                action=raw,
-                log_prob=distribution.log_prob(raw),
-                value=value,
-                next_value=next_value,
-                reward=self._credit(reward, info["ledger"]) if value.ndim > 1 else reward,
+            record = {
+                "observation": observation,
+                "action_mask": mask,
+                "action": raw,
+                "log_prob": distribution.log_prob(raw),
+                "reward": self._credit(reward, info["ledger"]) if per_location else reward,
                 # Ends are those of the whole environment; with an axis for locations where there is one.
-                terminated=terminated.reshape(-1, *(1,) * (value.ndim - 1)),
-                truncated=truncated.reshape(-1, *(1,) * (value.ndim - 1)),
-            )
-            return (env_state, following, info["action_mask"]), (record, self._by_cause(info["ledger"]))
+                "terminated": terminated[:, None] if per_location else terminated,
+                "truncated": truncated[:, None] if per_location else truncated,
+            }
+            causes = self._by_cause(info["ledger"])
+            return (env_state, following, info["action_mask"]), (record, info["final_observation"], causes)
 
         carry = state.env_state, state.observation, state.action_mask
-        carry, (trajectory, causes) = jax.lax.scan(period, carry, jax.random.split(key, length))
+        carry, (record, reached, causes) = jax.lax.scan(period, carry, (noise, uniforms))
+        values = self._values(state, {"value": record["observation"], "next_value": reached})
         env_state, observation, mask = carry
         state = dataclasses.replace(state, env_state=env_state, observation=observation, action_mask=mask)
-        return state, trajectory, jax.tree.map(jnp.mean, causes)
+        return state, Trajectory(**record, **values), jax.tree.map(jnp.mean, causes)
+
+    def _values(self, state: OnPolicyState, observations: Any) -> Any:
+        """The network's values [T, N, ...] of observations [T, N, ...], for all of the named ones; as many periods at a
+        time as gradients are computed of at least."""
+
+        def of_period(observations):
+            return {
+                name: self._apply(state.params, self._standardise(state, observation), state.action_space)[1]
+                for name, observation in observations.items()
+            }
+
+        length = jax.tree.leaves(observations)[0].shape[0]
+        periods = max(1, _CPU_SAMPLES // self.num_envs) if jax.default_backend() == "cpu" else length
+        return jax.lax.map(of_period, observations, batch_size=min(periods, length))
 
     def _rewards(self, state: OnPolicyState, trajectory: Trajectory) -> dict[str, Array]:
         return {
@@ -267,7 +287,7 @@ class OnPolicy(Learner):
     # -- small parts ----------------------------------------------------------------------------------------------
     def _apply(self, params: Any, observation: Any, space: Any) -> tuple[tuple, Array]:
         """Heads and values of a batch of observations."""
-        return jax.vmap(lambda x: self.network.apply(params, x, space))(observation)  # type: ignore[return-value]
+        return over_batch(lambda x: self.network.apply(params, x, space), observation)
 
     def _branch(self, state: OnPolicyState) -> OnPolicyState:
         """All environments of a group where the first of them is."""

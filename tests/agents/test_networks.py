@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -112,3 +114,25 @@ def test_local_values_are_one_per_warehouse(key):
     assert value.shape == (3,)
     _, exchanged = network.apply(params, observation[::-1], space)
     np.testing.assert_allclose(exchanged, value[::-1], rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_over_a_batch_are_those_of_vmap(key, monkeypatch):
+    """Alone and for several networks at once: the same up to rounding."""
+    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
+    network, space = networks.CellNetwork(hidden=(4, 4), shared=True), spaces.Discrete(3, (4, 2))
+    observation = jax.random.normal(key, (5, 4, 2, 3))
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def gradients(over, key):
+        def loss(params):
+            heads, value = over(lambda x: network.apply(params, x, space), observation)
+            return jnp.sum(jnp.tanh(heads[0])) + jnp.sum(jnp.sin(value))
+
+        shapes = jax.eval_shape(network.init, key, observation[0], space)
+        params = jax.tree.map(lambda x: jax.random.normal(key, (2, *x.shape)), shapes)
+        alone = jax.grad(loss)(jax.tree.map(lambda x: x[0], params))
+        return alone, jax.vmap(jax.grad(loss))(params)
+
+    found, expected = (gradients(over, key) for over in (networks.over_batch, lambda apply, x: jax.vmap(apply)(x)))
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
