@@ -1,4 +1,4 @@
-"""The programs that ``experiments.throughput`` times, ours and the peers', and how they are timed."""
+"""The rollouts that ``experiments.throughput`` times, ours and the peers', and how programs are timed."""
 
 import dataclasses
 import importlib
@@ -14,14 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxinv import train
-from jaxinv.agents import MLP, PPO
 from jaxinv.demand import Trace
 from jaxinv.env import make, registered
 from jaxinv.env.multi_sku import MultiSku
 from jaxinv.env.multi_warehouse import MultiWarehouse
-from jaxinv.env.wrappers import DiscreteOrders, OrderUpTo
-
-EPOCHS, MINIBATCHES, HIDDEN, SEEDS = 4, 4, (64, 64), 2
+from jaxinv.env.wrappers import OrderUpTo
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +50,7 @@ class HostProgram:
 def rollouts(num_envs: int, envs: tuple[str, ...], instances: tuple[tuple[int, int], ...]) -> list[Program]:
     """Random actions unless a policy is named, autoreset, observations computed in every period as a learner would need
     them: lost sales, the registered ``envs`` (none: all), and ``MultiWarehouse`` of some sizes."""
-    peer, peers = _peer("gymnax", "gymnax CartPole", _cartpole_rollout, num_envs)
+    peer, peers = peer_of("gymnax", "gymnax CartPole", _cartpole_rollout, num_envs)
 
     env, params = make("SingleItem-v0", instance="zipkin2008/poisson-p4-L4")
     params = params.replace(demand=params.demand.tabulated())
@@ -78,7 +75,7 @@ def rollouts(num_envs: int, envs: tuple[str, ...], instances: tuple[tuple[int, i
 
 def networks(num_envs: int) -> list[Program | HostProgram]:
     """Random orders in the network of gym-invmgmt, Poisson demand drawn on both sides; theirs takes one environment."""
-    peer, peers = _peer("gym_invmgmt", "gym-invmgmt network", _gym_invmgmt_rollout)
+    peer, peers = peer_of("gym_invmgmt", "gym-invmgmt network", _gym_invmgmt_rollout)
     env, params = make("SupplyNetwork-v0", instance="gym-invmgmt/network-backlog")
     return [rollout("gym-invmgmt's network, batched", num_envs, env, params, peer=peer), *peers]
 
@@ -204,89 +201,8 @@ def _gym_invmgmt_rollout(name: str) -> HostProgram:
     return HostProgram(name, step)
 
 
-# -- training ---------------------------------------------------------------------------------------------------------
-def trainings(num_envs: int, num_steps: int) -> list[Program]:
-    """Ours normalises observations and rewards, as it does
-    by default, on the lost-sales problem; rejax does not, by its defaults, on CartPole, which is the smaller one."""
-    peer, peers = _peer("rejax", "rejax PPO, CartPole", _rejax_ppo, num_envs, num_steps)
-
-    env, params = make("SingleItem-v0", instance="zipkin2008/poisson-p4-L4")
-    env = DiscreteOrders(env, max_order=20, max_position=60.0)
-    algo = PPO(
-        env=env,
-        network=MLP(hidden=HIDDEN),
-        num_envs=num_envs,
-        num_steps=num_steps,
-        num_epochs=EPOCHS,
-        num_minibatches=MINIBATCHES,
-        target_kl=jnp.float32(jnp.inf),  # an iteration that stops early would look fast
-    )
-
-    def init(key, params):
-        return algo.init(key, params[1])
-
-    def body(state, params):
-        algo, env_params = params
-        return algo.update(state, env_params)[0]
-
-    def population_init(key, params):
-        return jax.vmap(init, in_axes=(0, None))(jax.random.split(key, SEEDS), params)
-
-    steps = algo.steps_per_update
-    programs = [
-        Program("PPO, lost sales L=4", num_envs, steps, (algo, params), init, body, peer, True),
-        Program(
-            f"PPO, lost sales L=4, {SEEDS} seeds in one program",
-            num_envs,
-            SEEDS * steps,
-            (algo, params),
-            population_init,
-            jax.vmap(body, in_axes=(0, None)),
-            training=True,
-        ),
-    ]
-    return programs + peers
-
-
-class _FiveValues:
-    """A gymnax 1.0 environment for rejax 0.1, which expects ``done`` where gymnax now tells ends from time limits."""
-
-    def __init__(self, env: Any):
-        self.env = env
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "env" or name.startswith("__"):  # not there yet while a copy is being made
-            raise AttributeError(name)
-        return getattr(self.env, name)
-
-    def step(self, key, state, action, params):
-        observation, state, reward, terminated, truncated, info = self.env.step(key, state, action, params)
-        return observation, state, reward, terminated | truncated, info
-
-
-def _rejax_ppo(name: str, num_envs: int, num_steps: int) -> Program:
-    env, env_params = importlib.import_module("gymnax").make("CartPole-v1")
-    algo = importlib.import_module("rejax").PPO.create(
-        env=_FiveValues(env),
-        env_params=env_params,
-        agent_kwargs={"hidden_layer_sizes": HIDDEN, "activation": "tanh"},
-        num_envs=num_envs,
-        num_steps=num_steps,
-        num_epochs=EPOCHS,
-        num_minibatches=MINIBATCHES,
-    )
-    return Program(
-        name,
-        num_envs,
-        num_envs * num_steps,
-        algo,
-        lambda key, _: algo.init_state(key),  # its optimiser keeps the learning rate, which must not be traced
-        lambda state, algo: algo.train_iteration(state),
-    )
-
-
 # -- measuring --------------------------------------------------------------------------------------------------------
-def _peer(module: str, name: str, make: Callable[..., Any], *sizes: int) -> tuple[str | None, list[Any]]:
+def peer_of(module: str, name: str, make: Callable[..., Any], *sizes: Any) -> tuple[str | None, list[Any]]:
     """(its name, [its program]) where it is installed; (why not, []) where it is and does not run; else (None, [])."""
     if importlib.util.find_spec(module) is None:
         return None, []

@@ -1,10 +1,11 @@
-"""Speed on this machine: environment steps and PPO training steps per second, compile times, peers beside them.
+"""Speed on this machine: environment steps and training steps per second, compile times, peers beside them.
 
 Steady rates are medians of interleaved repeats in one process, compilation and warm-up excluded, so that ratios hold
 on a noisy machine where absolute figures do not. Peers (``pip install -e ".[peers]"``) are measured where installed:
 gymnax's CartPole rollout at the same number of environments, gym-invmgmt's network beside the same one here, and
-rejax's PPO on CartPole with the same networks, periods, epochs and minibatches. Everything runs on one device, peers
-too (on CPU one XLA host device): programs are compared, not ways to shard them.
+rejax's PPO (on CartPole), DQN and SAC (on our problem) with the same networks, periods, minibatches and gradient steps.
+Everything runs on one device, peers too (on CPU one XLA host device): programs are compared, not ways to shard them.
+What is learned meanwhile: ``python -m experiments.beside_rejax``.
 """
 
 import dataclasses
@@ -36,9 +37,13 @@ class Config:
     items_num_envs: int = 64
     """number of environments of these"""
     ppo_num_envs: tuple[int, ...] = (64, 2048)
-    """numbers of environments of the training runs"""
+    """numbers of environments of PPO and A2C"""
     num_steps: int = 128
-    """periods per environment in one iteration of PPO"""
+    """periods per environment in one iteration of these"""
+    replay_num_envs: tuple[int, ...] = (64,)
+    """numbers of environments of DQN and SAC, which take a gradient step per period"""
+    population: tuple[int, int] = (16, 8)
+    """seeds and learning rates of a population of PPO, compared with a single run"""
     repeats: int = 5
     """interleaved measurements of each program, of which the median counts"""
     seconds: float = 0.5
@@ -47,7 +52,7 @@ class Config:
     """only to see that it runs: small sizes and short measurements, so the time is compilation and rates mean little"""
 
     def __post_init__(self):
-        for name in ("num_envs", "ppo_num_envs", "instances", "items"):
+        for name in ("num_envs", "ppo_num_envs", "replay_num_envs", "population", "instances", "items"):
             if any(size < 1 for sizes in getattr(self, name) for size in (sizes if type(sizes) is tuple else (sizes,))):
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if any(n % 4 for n in self.ppo_num_envs):
@@ -58,8 +63,8 @@ class Config:
 
 
 QUICK = {
-    "num_envs": (8,), "instances": (), "items": ((1, 20),), "items_num_envs": 8, "ppo_num_envs": (4,), "num_steps": 4,
-    "repeats": 2, "seconds": 0.01,
+    "num_envs": (8,), "instances": (), "items": ((1, 20),), "items_num_envs": 8, "ppo_num_envs": (4,),
+    "replay_num_envs": (4,), "population": (2, 2), "num_steps": 4, "repeats": 2, "seconds": 0.01,
 }  # fmt: skip
 
 
@@ -74,14 +79,16 @@ def check_names(envs: tuple[str, ...]) -> None:
 
 def measure(config: Config) -> list[dict[str, Any]]:
     """The rows of the table, as ``--json`` writes them."""
-    from experiments import speed  # jax and the rest: --help answers without them
+    from experiments import speed, speed_training  # jax and the rest: --help answers without them
 
     if config.quick:
         config = dataclasses.replace(config, envs=config.envs or ("DualSourcing-v0",), **QUICK)
     groups = [speed.rollouts(n, config.envs, config.instances) for n in config.num_envs]
     groups += [speed.networks(n) for n in config.num_envs]
     groups.append(speed.many_items(config.items_num_envs, config.items))
-    groups += [speed.trainings(n, config.num_steps) for n in config.ppo_num_envs]
+    groups += [speed_training.trainings(n, config.num_steps) for n in config.ppo_num_envs]
+    groups += [speed_training.replays(n) for n in config.replay_num_envs]
+    groups.append(speed_training.population(*config.population))
     rows = []
     for programs in groups:
         rows += speed.compare(programs, config.repeats, config.seconds)

@@ -34,7 +34,8 @@ def test_quick_run_writes_the_rows(monkeypatch, tmp_path, capsys):
             assert row["ratio"] == pytest.approx(row["steps_per_second"] / rates[row["peer"]])
     for ours in (
         "lost sales L=4, public step", "lost sales L=4, batched", "gym-invmgmt's network, batched",
-        "MultiSku 1 x 20, SKU-steps", "PPO, lost sales L=4",
+        "MultiSku 1 x 20, SKU-steps", "PPO, lost sales L=4", "A2C, lost sales L=4", "DQN, lost sales L=4",
+        "SAC, backlog L=2", "PPO, lost sales L=4, 2 seeds x 2 learning rates",
     ):  # fmt: skip
         assert ours in rates
     assert len(rates) == len(rows)
