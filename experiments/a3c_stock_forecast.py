@@ -18,9 +18,9 @@ from experiments.retail_item import RetailItemConfig
 class LearnerConfig:
     """Of ``jaxinv.agents.A3C`` where not explained."""
 
-    steps: int = 1_500_000
+    steps: int = 4_000_000
     """environment steps"""
-    num_envs: int = 128
+    num_envs: int = 256
     num_steps: int = 16
     staleness: int = 3
     """of A3C"""

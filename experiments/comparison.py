@@ -51,6 +51,10 @@ class Experiment(abc.ABC):
     def learners(self, found: dict[str, SearchResult]) -> dict[str, Any]:
         """Name -> learner; it may start from, or act relative to, one of the heuristics ``found``."""
 
+    def acting(self, learner: Any) -> Any:
+        """The environment that what it learned acts in."""
+        return learner.env
+
     @abc.abstractmethod
     def replays(self, key: Array) -> Paths:
         """Paths of the warm-up and held-out dates' real demand, each from a stock of its own: when deliveries fall is
@@ -84,7 +88,10 @@ def run(config: Any, kind: Callable[[Any], Experiment]) -> dict:
     trained = {name: _train(config, experiment, name, learners, paths, training) for name in learners}
     scores = {name: float(np.min(result.best_score)) for name, result in trained.items()}
     best_learner = min(scores, key=lambda name: scores[name])
-    policies = {name: (_policy(config, learners[name], trained[name]), learners[name].env) for name in learners}
+    policies = {
+        name: (_policy(config, learner, trained[name]), experiment.acting(learner))
+        for name, learner in learners.items()
+    }
     policies |= {name: (result.policy, env) for name, result in found.items()}
     fitted = scores | {name: float(result.cost) for name, result in found.items()}
 
@@ -147,8 +154,9 @@ def _train(
 ) -> FitResult:
     """A learner, whose best state is that on ``paths``."""
     learner, params = learners[name], experiment.train_params
+    env = experiment.acting(learner)
     score, _ = compiled(
-        lambda policy, params, paths: evaluate(policy, learner.env, params, paths, warmup=WARMUP).cost_mean,
+        lambda policy, params, paths: evaluate(policy, env, params, paths, warmup=WARMUP).cost_mean,
         jax.eval_shape(lambda: learner.policy(learner.init(key, params))),
         params,
         paths,

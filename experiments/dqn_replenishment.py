@@ -17,7 +17,7 @@ from experiments.retail_item import RetailItemConfig
 class DQNConfig:
     """Of ``jaxinv.agents.DQN``, the same for every agent and item."""
 
-    num_updates: int = 600
+    num_updates: int = 3000
     num_envs: int = 64
     num_steps: int = 4
     gradient_steps: int = 8

@@ -16,22 +16,23 @@ from experiments.online_shop import OnlineShopConfig
 class SACConfig:
     """Of ``jaxinv.agents.SAC`` where not explained."""
 
-    num_updates: int = 600
-    num_envs: int = 32
+    num_updates: int = 800
+    num_envs: int = 64
     num_steps: int = 4
     gradient_steps: int = 8
     batch_size: int = 256
-    buffer_periods: int = 256
-    learning_rate: float = 1e-3
-    discount: float = 0.95
+    buffer_periods: int = 1024
+    learning_rate: float = 5e-4
+    discount: float = 0.99
+    """units are paid when they are ordered, and earn their price a lead time and more later"""
     initial_temperature: float = 0.01
-    target_entropy: float = -2.0
+    target_entropy: float = -1.0
     """per price and level"""
     hidden: tuple[int, ...] = (64, 64)
     initial_log_std: float = -2.0
     """log standard deviation of the first exploration"""
     span: float = 0.3
-    """part by which prices and levels can be moved"""
+    """log of the factor by which prices and levels can be moved"""
 
 
 @dataclasses.dataclass(frozen=True)

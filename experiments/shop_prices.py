@@ -15,10 +15,37 @@ from experiments.comparison import STARTS, WARMUP, Experiment, Tuner
 from experiments.heuristics import Around
 from jaxinv import report
 from jaxinv.agents import MLP, SAC
-from jaxinv.env.wrappers import Steered
+from jaxinv.env import spaces
+from jaxinv.env.baseline import AgainstZero
+from jaxinv.env.wrappers import Steered, Wrapper
 from jaxinv.evaluate import Paths, sample_paths
 from jaxinv.optimise import SearchResult, mean_cost
 from jaxinv.policies import MyopicPricing, StaticPrice
+
+_LOT_DAYS = 4.0  # of demand in a delivery, where a search for the best begins
+
+
+class Summary(Wrapper):
+    """What a shop looks at, as one vector, in typical demand: of every centre and SKU what is on hand and under way; of
+    every SKU the orders waiting and the forecast of the lead time and a period; of every region how satisfied it is;
+    and the weekday."""
+
+    def observe(self, state: Any, params: Any) -> Array:
+        scale = params.demand_scale
+        under_way = jnp.sum(state.pipeline, 0) + jnp.sum(state.returning, 0)
+        parts = [
+            state.on_hand / scale[None],
+            under_way / scale[None],
+            jnp.sum(state.backlog, 0) / scale,
+            jnp.sum(self.env.forecast(state, params), (0, 1)) / scale,
+            state.satisfaction,
+            self.env.weekday(state),
+        ]
+        return jnp.concatenate([jnp.ravel(part) for part in parts])
+
+    def observation_space(self, params: Any) -> spaces.Box:
+        centres, skus = self.env.cells
+        return spaces.unbounded((2 * centres * skus + 2 * skus + self.env.num_regions + 7,))
 
 
 class ShopPrices(Experiment):
@@ -40,9 +67,13 @@ class ShopPrices(Experiment):
         options = dataclasses.asdict(self.config.search)
         del options["paths"]
 
-        def static(allocation: str, paths: Paths, key: Array) -> SearchResult:
+        def static(allocation: str, lots: bool, paths: Paths, key: Array) -> SearchResult:
             policy = StaticPrice(level=level, price=params.reference_price, allocation=allocation)
-            return Around(policy, ("level", "price")).search(env, params, paths, key, warmup=WARMUP, **options)
+            names: tuple[str, ...] = "level", "price"
+            if lots:  # of a few days, so that a delivery is worth its cost
+                policy = dataclasses.replace(policy, level=1.5 * level, quantity=_LOT_DAYS * jnp.sum(served, 1))
+                names = *names, "quantity"
+            return Around(policy, names).search(env, params, paths, key, warmup=WARMUP, **options)
 
         def myopic(salvage: float, paths: Paths, key: Array) -> SearchResult:
             policy = MyopicPricing.of(env, params, salvage=salvage)
@@ -50,8 +81,9 @@ class ShopPrices(Experiment):
             return SearchResult(policy=policy, cost=jnp.sum(cost), history=jnp.sum(cost)[None])
 
         return {
-            "static_price": partial(static, "nearest"),
-            "static_price_balanced": partial(static, "balanced"),
+            "static_price": partial(static, "nearest", False),
+            "static_price_balanced": partial(static, "balanced", False),
+            "static_price_lots": partial(static, "nearest", True),
             "myopic_price": partial(myopic, 1.0),
         }
 
@@ -59,11 +91,15 @@ class ShopPrices(Experiment):
         """Acting relative to the better of the static prices."""
         base = min((found[name] for name in found if name != "myopic_price"), key=lambda result: float(result.cost))
         numbers = dataclasses.asdict(self.config.sac)
-        env = Steered(self.env, base.policy, ("level", "price"), numbers.pop("span"))
+        env = Steered(Summary(self.env), base.policy, ("level", "price"), numbers.pop("span"), proportional=True)
         network = MLP(
             hidden=tuple(numbers.pop("hidden")), activation="relu", initial_log_std=numbers.pop("initial_log_std")
         )
-        return {"sac": SAC(env=env, network=network, **numbers)}
+        # Gains over a heuristic are about 0 in the mean: there is no average to be learned.
+        return {"sac": SAC(env=AgainstZero(env), network=network, average_reward=False, **numbers)}
+
+    def acting(self, learner: SAC) -> Any:
+        return learner.env.env  # type: ignore[attr-defined]
 
     def replays(self, key: Array) -> Paths:
         paths = sample_paths(self.env, self.test_params, key, STARTS, len(self.shop.test_panel.dates))

@@ -21,7 +21,7 @@ from jaxinv.optimise import SearchResult, grid_search
 from jaxinv.policies import BaseStock, Following, PeriodicReview, ReorderPoint, ReorderQuantity
 from jaxinv.policies.closed_forms import economic_period
 
-_LARGEST = 3.0  # orders and positions beyond the lead time, in economic periods: no good policy goes further
+_LARGEST = 2.0  # orders, and positions beyond the cover of the lead time, in economic periods: good ones are smaller
 
 
 class WholeOrders(Experiment):
@@ -81,7 +81,7 @@ class WholeOrders(Experiment):
 
     def learners(self, found: dict[str, SearchResult]) -> dict[str, Any]:
         beyond = _LARGEST * self.period * self.item.typical
-        most = 1.6 * self.item.typical * (self.config.env.lead_time + 1.0) + beyond
+        most = 1.3 * self.item.typical * (self.config.env.lead_time + 1.0) + beyond
         env = DiscreteOrders(self.item.env, math.ceil(beyond / self.config.env.batch), most)
         numbers = dataclasses.asdict(self.config.dqn)
         network = MLP(hidden=tuple(numbers.pop("hidden")), activation="relu")

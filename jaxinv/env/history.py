@@ -31,7 +31,7 @@ class State(core.EnvState):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Remembering(Wrapper):
+class Remembering(Wrapper):
     """Base of the wrappers whose state is that of the wrapped environment and something that is remembered."""
 
     def _around(self, bare: Any, past: Any) -> State:
@@ -48,7 +48,7 @@ class _Remembering(Wrapper):
 
 
 @dataclasses.dataclass(frozen=True)
-class ObservationHistory(_Remembering):
+class ObservationHistory(Remembering):
     """The observations of the last ``length`` periods, each array of which gains a first axis, the latest last. At the
     start of an episode the first one stands for those before it.
 
@@ -88,7 +88,7 @@ class ObservationHistory(_Remembering):
 
 
 @dataclasses.dataclass(frozen=True)
-class LastDemand(_Remembering):
+class LastDemand(Remembering):
     """The demand of the last period, in ``demand_scale``, observed beside what the environment shows: {"demand":
     [*shape], "observation": ...}, of an environment whose parameters have a process ``demand`` of that shape. At the
     start of an episode its mean stands for it. In an :class:`ObservationHistory` it makes the history of demand."""

@@ -221,6 +221,8 @@ class Steered(ActionWrapper):
     small consequences, so exploring is cheap; and the policy learned is a heuristic whose parameters depend on the
     state. Steer what decides: every further parameter adds the noise of its exploration.
 
+    ``proportional``: x becomes x exp(``span`` a), for prices and other parameters that must stay positive.
+
     A parameter of shape [W] or [W, K] is shifted per location or cell; give the policy parameters in the shapes in
     which they are to be shifted.
     """
@@ -228,6 +230,7 @@ class Steered(ActionWrapper):
     policy: Any
     steered: tuple[str, ...]
     span: float = 0.5
+    proportional: bool = False
 
     def __post_init__(self):
         parameters = sorted(name for name, value in vars(self.policy).items() if value is not None)
@@ -235,8 +238,8 @@ class Steered(ActionWrapper):
             raise ValueError(f"Steered.steered must name some of {', '.join(parameters)}; got {self.steered}")
         # By value, as all environments compare, though the parameters are arrays.
         leaves, treedef = jax.tree.flatten(jax.tree.map(np.asarray, self.policy))
-        identity = self.env, self.steered, self.span, treedef, tuple((x.shape, x.tobytes()) for x in leaves)
-        object.__setattr__(self, "_identity", identity)
+        values = treedef, tuple((x.shape, x.tobytes()) for x in leaves)
+        object.__setattr__(self, "_identity", (self.env, self.steered, self.span, self.proportional, values))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Steered) and self._identity == other._identity
@@ -249,7 +252,10 @@ class Steered(ActionWrapper):
         return spaces.Tree(jax.tree.map(lambda x: spaces.Box(-one, one, np.shape(x)), self._parameters()))
 
     def decode(self, action: Any, state: Any, params: Any) -> Any:
-        shifted = jax.tree.map(lambda x, a: x + self.span * (jnp.abs(x) + 1.0) * a, self._parameters(), action)
+        def shift(x: Array, a: Array) -> Array:
+            return x * jnp.exp(self.span * a) if self.proportional else x + self.span * (jnp.abs(x) + 1.0) * a
+
+        shifted = jax.tree.map(shift, self._parameters(), action)
         policy = dataclasses.replace(self.policy, **shifted)
         return policy(self.env, state, params, jax.random.key(0))  # heuristics are deterministic
 

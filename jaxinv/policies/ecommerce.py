@@ -40,14 +40,23 @@ def _known(allocation: str) -> None:
 
 @struct.dataclass(kw_only=True)
 class StaticPrice(BaseStock):
-    """Base-stock in every centre, always the same prices, and an allocation."""
+    """Base-stock in every centre, always the same prices, and an allocation. With a ``quantity`` a centre waits until
+    its SKUs together are short of their levels by as many units, so that they share deliveries."""
 
     price: Array | None = struct.leaf(None, above=0.0)  # [K] or []; None: the reference prices
+    quantity: Array | None = struct.leaf(None, low=0.0)  # [F] or [] units; None: a centre orders whenever it is short
     allocation: str = struct.static("nearest")  # one of ALLOCATIONS
 
     def __post_init__(self):
         super().__post_init__()
         _known(self.allocation)
+
+    def orders(self, position: Array, env: Any, state: Any, params: Any) -> Array:
+        short = super().orders(position, env, state, params)
+        if self.quantity is None:
+            return short
+        due = jnp.sum(jnp.maximum(short, 0.0), 1, keepdims=True) >= self.per_cell("quantity", env)
+        return jnp.where(due, short, 0.0)
 
     def __call__(self, env: Any, state: Any, params: Any, key: Array) -> Action:
         action = super().__call__(env, state, params, key)

@@ -19,7 +19,7 @@ from jaxinv.env.wrappers import (
     RoundToBatches,
     Steered,
 )
-from jaxinv.policies import CanOrder, Rebalancing
+from jaxinv.policies import BaseStock, CanOrder, Rebalancing
 from jaxinv.testing import check_environment
 
 ENV = MultiWarehouse(num_warehouses=2, num_skus=3, max_lead_time=2)
@@ -121,6 +121,18 @@ def test_a_steered_heuristic_at_zero_is_the_heuristic(start, key):
     ordered = own.orders > 0
     assert ordered.any()
     np.testing.assert_allclose((more.orders - own.orders)[ordered], 0.5 * 26.0)  # span (|x| + 1)
+
+
+def test_parameters_steered_in_proportion_stay_positive(start):
+    params, state = start
+    policy = BaseStock(level=jnp.full(ENV.cells, 30.0))
+    wrapped = Steered(ENV, policy, ("level",), span=0.5, proportional=True)
+    plain = Steered(ENV, policy, ("level",), span=0.5)
+    assert wrapped != plain
+    position = ENV.inventory_position(state)
+    for a in (-1.0, 0.0, 1.0):
+        orders = wrapped.native_action({"level": jnp.full(ENV.cells, a)}, state, params).orders
+        np.testing.assert_allclose(orders, np.maximum(np.round(30.0 * np.exp(0.5 * a) - position), 0.0), rtol=1e-6)
 
 
 def test_steered_environments_compare_by_value():

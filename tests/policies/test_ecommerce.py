@@ -158,6 +158,16 @@ def test_static_price_orders_up_to_its_levels():
     assert StaticPrice(level=7.0)(SHOP, state, params, jax.random.key(0)).price.tolist() == [20]
 
 
+def test_a_centre_waits_until_it_is_short_of_the_quantity():
+    """Its three SKUs are short of their levels by 1, 3 and -7 units: 4 together."""
+    env = Ecommerce(num_centres=1, num_skus=3, num_regions=1, max_lead_time=0)
+    params = env.make_params(initial_stock=[[6.0, 1.0, 9.0]])
+    _, state = env.reset(jax.random.key(0), params)
+    for quantity, orders in ((4.0, [1, 3, 0]), (5.0, [0, 0, 0])):
+        policy = StaticPrice(level=jnp.array([[7.0, 4.0, 2.0]]), quantity=quantity)
+        assert policy(env, state, params, jax.random.key(0)).orders.ravel().tolist() == orders
+
+
 @pytest.mark.slow
 def test_pricing_earns_more_than_the_reference_price_on_common_paths():
     """A dear reference price for elastic demand."""
