@@ -107,7 +107,8 @@ class WholeOrders(Experiment):
 
         maps = {
             name: figures.decided(policy, env, params, stocked, lambda order: order, *days)
-            for name, (policy, env) in compared.items()
+            # Not a periodic review, which orders nothing on most days.
+            for name, (policy, env) in ((name, policies[name]) for name in (shown[0], "reorder_point_following"))
         }
         title = f"What is ordered of {name} on {self.item.test_panel.dates[0]}"
         on_hand, under_way = (axis * self.item.typical for axis in days)
