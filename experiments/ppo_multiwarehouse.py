@@ -58,7 +58,7 @@ class Config(command.RunConfig):
     """who learns; all but ppo with the hyper-parameters that the gap table gives them for every problem"""
     ppo: PPOConfig = PPOConfig()
     budget: float = 1.0
-    """of another agent than ppo: part of its usual number of training iterations"""
+    """of another agent than ppo: part of its usual training, on-policy as many environment steps as PPO takes"""
     search: TuningConfig = TuningConfig()
     out: Path = Path("runs/ppo_multiwarehouse")
 

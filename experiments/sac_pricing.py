@@ -16,7 +16,7 @@ from experiments.online_shop import OnlineShopConfig
 class SACConfig:
     """Of ``jaxinv.agents.SAC`` where not explained."""
 
-    num_updates: int = 800
+    num_updates: int = 500
     num_envs: int = 64
     num_steps: int = 4
     gradient_steps: int = 8
@@ -31,7 +31,7 @@ class SACConfig:
     hidden: tuple[int, ...] = (64, 64)
     initial_log_std: float = -2.0
     """log standard deviation of the first exploration"""
-    span: float = 0.3
+    span: float = 0.1
     """log of the factor by which prices and levels can be moved"""
 
 

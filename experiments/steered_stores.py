@@ -91,9 +91,13 @@ def learner(config: Any, env: Any) -> Learner:
     )
     if config.agent == "ppo":
         return PPO(env=env, network=network.clone(local_values=True), **numbers)
-    other = learners.learner(config.agent, env, config.budget)
-    # Each store has an advantage of its own; a critic says one number of all.
-    return other.replace(network=network.clone(local_values=isinstance(other, OnPolicy)))
+    other: Any = learners.learner(config.agent, env, config.budget)
+    if not isinstance(other, OnPolicy):
+        return other.replace(network=network)
+    # Each store has an advantage of its own. As many environment steps as PPO takes.
+    other = other.replace(network=network.clone(local_values=True), num_envs=config.ppo.num_envs)
+    steps = config.budget * config.ppo.num_updates * config.ppo.num_envs * config.ppo.num_steps
+    return other.replace(num_updates=max(1, round(steps / other.steps_per_update)))
 
 
 def _orders(policy: Any, env: Any, params: Any, state: Any, cell: tuple, days: tuple) -> np.ndarray:

@@ -41,6 +41,16 @@ def test_every_agent_steers_stores_of_any_number(agent):
     assert action["up_to"].shape == (2, 3)
 
 
+def test_agents_take_as_many_steps_as_ppo():
+    env, _ = make("MultiWarehouse-v0", num_warehouses=2, num_skus=3)
+    config = ppo_multiwarehouse.PRESETS["default"]
+    total = {}
+    for agent in ("ppo", "a2c", "a3c", "reinforce"):
+        learner = steered_stores.learner(dataclasses.replace(config, agent=agent), env)
+        total[agent] = learner.num_updates * learner.steps_per_update
+    assert total == dict.fromkeys(total, 737_280)
+
+
 def test_budget_must_be_positive():
     with pytest.raises(ValueError, match=r"budget must be positive, got 0\.0"):
         ppo_multiwarehouse.Config(budget=0.0)
