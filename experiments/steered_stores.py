@@ -83,7 +83,7 @@ class SteeredStores(Experiment):
         }
 
 
-def learner(config: Any, env: Any) -> Learner:
+def learner(config: Any, env: Any) -> Any:
     """The learner of a configuration, for stores steered in ``env``."""
     numbers = dataclasses.asdict(config.ppo)
     network = CellNetwork(
