@@ -65,8 +65,8 @@ def rejax_learner(kind: str, env: Any, env_params: Any, num_envs: int, num_steps
     else:
         replay = {"buffer_size": num_envs * PERIODS, "fill_buffer": num_envs * BURN_IN, "batch_size": BATCH}
         sizes |= replay | {"num_epochs": 1}
-        sizes |= {"agent_kwargs": {"hidden_layer_sizes": HIDDEN, "activation": "relu"}} if kind == "DQN" else {}
-        sizes |= {"hidden_layer_sizes": HIDDEN} if kind == "SAC" else {}
+        # Its DQN takes no other sizes than these and its SAC no other activation.
+        sizes |= {"agent_kwargs": {"activation": "relu"}} if kind == "DQN" else {"hidden_layer_sizes": HIDDEN}
     return getattr(importlib.import_module("rejax"), kind).create(**sizes | fields)
 
 
@@ -102,7 +102,7 @@ def replays(num_envs: int) -> list[Program]:
 def population(num_seeds: int, num_rates: int) -> list[Program]:
     """PPO at a small size, alone and as seeds by learning rates in one program, which is compared with it."""
     name, env, params = problem("PPO")
-    algo = learner("PPO", env, num_envs=16, num_steps=32, target_kl=jnp.float32(jnp.inf))
+    algo = learner("PPO", env, 8, 16, network=MLP(hidden=(16, 16)), target_kl=jnp.float32(jnp.inf))
     alone = _program(f"PPO, {name}, a single run", algo, params)
     rates = jnp.repeat(jnp.logspace(-4, -2, num_rates), num_seeds)
     members = jax.vmap(lambda rate: algo.replace(learning_rate=rate))(rates)
