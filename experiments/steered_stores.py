@@ -95,9 +95,9 @@ def learner(config: Any, env: Any) -> Any:
     if not isinstance(other, OnPolicy):
         return other.replace(network=network)
     # Each store has an advantage of its own. As many environment steps as PPO takes.
-    other = other.replace(network=network.clone(local_values=True), num_envs=config.ppo.num_envs)
+    other = dataclasses.replace(other, network=network.clone(local_values=True), num_envs=config.ppo.num_envs)
     steps = config.budget * config.ppo.num_updates * config.ppo.num_envs * config.ppo.num_steps
-    return other.replace(num_updates=max(1, round(steps / other.steps_per_update)))
+    return dataclasses.replace(other, num_updates=max(1, round(steps / other.steps_per_update)))
 
 
 def _orders(policy: Any, env: Any, params: Any, state: Any, cell: tuple, days: tuple) -> np.ndarray:
