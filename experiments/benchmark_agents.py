@@ -1,8 +1,8 @@
 """The gap table: learners on problems whose optimum is known, each with one set of hyper-parameters for everything.
 
-The gap is the cost of a seed's final policy over the optimum, or over the best bound there is where the optimum is not
-known, less 1. Costs are exact on the policy's Markov chain where the state space allows, else simulated on common
-paths.
+The gap is the cost of a seed's final policy over the optimum, less 1; where the optimum is not known, over a lower
+bound or else over the best heuristic. Costs are exact on the policy's Markov chain where the state space allows,
+else simulated on common paths.
     python -m experiments.benchmark_agents --family lost_sales --agents ppo a2c
     python -m experiments.benchmark_agents --set demand=poisson demand.mean=5 lead_time=3 stockout_cost=9
 """
@@ -119,6 +119,7 @@ def _merge(out: Path, row: dict[str, Any]) -> None:
     (out / "agents.md").write_text(markdown(rows))
 
 
+MARKS = {"optimum": "", "lower bound": " *", "heuristic": " †"}
 _HEADER = (
     "instance", "agent", "cost", "optimum", "gap, %", "95 % interval", "of avoidable cost, %",
     "best heuristic's gap, %", "seeds", "steps", "s",
@@ -128,10 +129,10 @@ _HEADER = (
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
     """A row of the table as text."""
     low, high = row["gap_ci95"]
-    bound = " *" * (row["reference"] == "lower bound")
+    mark = MARKS[row["reference"]]
     interval = f"{low:.3f} to {high:.3f}" if row["seeds"] > 1 else ""
     return (
-        row["instance"], row["agent"], f"{row['cost']:.4f}", f"{row['optimum']:.4f}{bound}", f"{row['gap']:.3f}",
+        row["instance"], row["agent"], f"{row['cost']:.4f}", f"{row['optimum']:.4f}{mark}", f"{row['gap']:.3f}",
         interval, "" if row["gap_avoidable"] == row["gap"] else f"{row['gap_avoidable']:.3f}",
         f"{row['heuristic_gap']:.3f} {row['heuristic']}", str(row["seeds"]), f"{row['train_steps']:.2g}",
         f"{row['wall_seconds']:.0f}",
@@ -166,7 +167,8 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         "",
         "Made by `python -m experiments.benchmark_agents --out docs`, each learner with one set of hyper-parameters "
         "for everything (`experiments/learners.py`). The gap is the mean over seeds of the final policy's cost over "
-        "the optimum, less 1, in percent; * marks a lower bound where the optimum is not known. Costs are exact on "
+        "the optimum, less 1, in percent. Where the optimum is not known, a lower bound (*) or the best heuristic (†) "
+        "stands for it; profits are negative costs. Costs are exact on "
         "the policy's Markov chain where the state space allows, else simulated on paths that all share; the interval "
         "covers seeds and that simulation. Where part of the cost is the same for every policy, the gap is also given "
         "in percent of the rest. Heuristics are tuned on simulated demand and judged alike. Seconds are "
@@ -189,7 +191,10 @@ def main() -> None:
         rows = run(config, lambda row: print(" | ".join(cells(row)), flush=True))
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
-    table = Table(title="Gaps to the optimum (*: to a lower bound)", title_justify="left")
+    table = Table(
+        title="Gaps to the optimum (*: a lower bound, †: the best heuristic)",
+        title_justify="left",
+    )
     for number, name in enumerate(_HEADER):
         table.add_column(name, justify="left" if number < 2 else "right", no_wrap=number == 0)
     for row in rows:

@@ -1,5 +1,6 @@
 """An instance as a benchmark of learners: its optimum, its heuristics, and the gaps of what is learned."""
 
+import contextlib
 import functools
 from typing import Any
 
@@ -35,16 +36,15 @@ class Benchmark:
 
     @functools.cached_property
     def reference(self) -> tuple[str, float]:
-        """("optimum" or "lower bound", its cost).
-
-        Raises ``ValueError`` where neither is known.
-        """
+        """What costs are compared with, and its cost: "optimum", else "lower bound", else the best "heuristic"."""
         optimum = self.problem.optimum()
         if optimum is None:
             optimum = self.problem.instance.optimum
         if optimum is not None:
             return "optimum", optimum
-        return "lower bound", self.problem.lower_bound()[0]
+        with contextlib.suppress(ValueError):
+            return "lower bound", self.problem.lower_bound()[0]
+        return "heuristic", self.heuristic[1]
 
     @property
     def unavoidable(self) -> float:
@@ -81,7 +81,7 @@ class Benchmark:
         judged = [self.problem.cost(algo.policy(state), self.env) for state in states]
         reference, optimum = self.reference
         name, heuristic = self.heuristic
-        gaps = 100 * (np.array([cost for cost, _ in judged]) / optimum - 1)
+        gaps = 100 * (np.array([cost for cost, _ in judged]) - optimum) / abs(optimum)
         # Noise of the seeds and, where costs are simulated, of the paths, which all seeds share.
         error = 100 * max(error or 0.0 for _, error in judged) / abs(optimum)
         low, high = np.asarray(mean_interval(jnp.asarray(gaps)[:, None])) if num_seeds > 1 else (gaps[0], gaps[0])
@@ -92,11 +92,11 @@ class Benchmark:
             "gap": float(gaps.mean()),
             "gap_ci95": [float(low) - 1.96 * error, float(high) + 1.96 * error],
             "gaps": gaps.tolist(),
-            "gap_avoidable": float(gaps.mean()) * optimum / (optimum - self.unavoidable),
+            "gap_avoidable": float(gaps.mean()) * abs(optimum) / abs(optimum - self.unavoidable),
             "reference": reference,
             "optimum": optimum,
             "heuristic": name,
-            "heuristic_gap": 100 * (heuristic / optimum - 1),
+            "heuristic_gap": 100 * (heuristic - optimum) / abs(optimum),
             "seeds": num_seeds,
             "train_steps": algo.num_updates * algo.steps_per_update,
             "wall_seconds": trained.wall_seconds,

@@ -18,13 +18,18 @@ from jaxinv.policies import BalancedBaseStock, EchelonBaseStock
 
 _ROOM = 2.0  # order-up-to levels may be this multiple of what a newsvendor would have
 
+_DQN = {
+    "num_envs": 256, "num_steps": 8, "buffer_periods": 128, "batch_size": 256, "num_others": 3, "n_step": 4,
+    "target_rate": 0.03,
+}  # fmt: skip
+
 # Class, iterations, and what differs from the defaults of the class.
 LEARNERS: dict[str, tuple[Any, int, dict[str, Any]]] = {
     "ppo": (PPO, 500, {"branches": 8, "learning_rate": 3e-3, "gae_lambda": 0.9, "entropy_coef": 0.03}),
     "a2c": (A2C, 1000, {"branches": 8, "learning_rate": 5e-3, "entropy_coef": 0.03}),
     "a3c": (A3C, 4000, {"branches": 8, "learning_rate": 2e-3, "entropy_coef": 0.03}),
     "reinforce": (REINFORCE, 700, {"branches": 8, "learning_rate": 5e-3, "entropy_coef": 0.03}),
-    "dqn": (DQN, 1000, {"num_others": 3}),
+    "dqn": (DQN, 2000, _DQN),
     "ddpg": (DDPG, 1000, {}),
     "td3": (TD3, 1000, {}),
     "sac": (SAC, 1000, {}),

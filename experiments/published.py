@@ -15,6 +15,7 @@ from jaxinv import policies, solvers
 from jaxinv.demand import Normal
 from jaxinv.demand.lead_time import lead_time_demand
 from jaxinv.env import build
+from jaxinv.env.distribution import Distribution
 from jaxinv.env.finite import FiniteModel
 from jaxinv.env.instances import Figure, Instance
 from jaxinv.env.serial import Serial
@@ -130,14 +131,20 @@ class Problem:
 
     def lower_bound(self) -> tuple[float, float | None]:
         """Of a network in hindsight, with its standard error; of a centre without stock whose stores have the same
-        costs and lead time."""
+        costs and lead time.
+
+        Raises ``ValueError`` where none is known.
+        """
         if isinstance(self.env, SupplyNetwork):
             length, params = self._horizon()
             paths = sample_paths(self.env, params, jax.random.key(0), min(self.num_paths, _PLANS), length)
             plans = [length * hindsight_bound(self.env, params, path) for path in paths.exogenous.demand]
             return _mean(np.array(plans))
+        if not isinstance(self.env, Distribution) or not self.env.cross_docking:
+            raise ValueError(f"no lower bound is known for {self.instance.name}")
         covariance = policies.demand_covariance(self.params.demand)
-        lead_times = self.env.warehouse_lead_time, self.env.store_lead_time
+        env: Any = self.env  # store lead times that differ are refused below
+        lead_times = env.warehouse_lead_time, env.store_lead_time
         costs = float(self.params.holding_cost[1]), float(self.params.stockout_cost[0])
         return float(policies.cross_docking_bound(covariance, *lead_times, *costs)[1]), None
 

@@ -42,7 +42,7 @@ class DDPG(OffPolicy):
         """The deterministic policy learned so far."""
         return NetworkPolicy(
             network=self._actor,
-            params=state.target_params["actor"],
+            params=state.average_params["actor"],
             statistics=state.observation_statistics if self.normalise_observation else None,
             action_space=state.action_space,
             squashed=True,

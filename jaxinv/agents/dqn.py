@@ -75,7 +75,7 @@ class DQN(OffPolicy):
         """The greedy policy."""
         return NetworkPolicy(
             network=self._network,
-            params=state.target_params["network"],
+            params=state.average_params["network"],
             statistics=state.observation_statistics if self.normalise_observation else None,
             action_space=state.action_space,
         )

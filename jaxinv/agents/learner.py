@@ -37,7 +37,7 @@ class Learner(struct.Typed):
     stagger: bool = struct.static(True)  # start with random times, lest all environments reach their limit together
     average_reward: bool = struct.static(True)
     normalise_observation: bool = struct.static(True)  # by running mean and deviation
-    normalise_reward: bool = struct.static(True)  # by the running deviation of discounted returns
+    normalise_reward: bool = struct.static(True)  # by a running deviation: of discounted returns, or of rewards
     anneal: bool = struct.static(True)  # learning rate, and what else a learner names, fall linearly to zero
 
     learning_rate: Array = struct.leaf(1e-3, low=0.0)

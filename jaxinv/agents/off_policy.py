@@ -16,8 +16,6 @@ from jaxinv.agents.learner import Learner
 from jaxinv.agents.networks import MLP
 from jaxinv.agents.normalise import RunningStatistics
 
-_SCALE_DISCOUNT = 0.99  # largest discount of the sums whose deviation is the unit of rewards
-
 
 @struct.dataclass(kw_only=True)
 class OffPolicyState:
@@ -26,15 +24,15 @@ class OffPolicyState:
     key: Array
     updates: Array  # int32 []
     params: dict[str, Any]  # weights by network
-    target_params: dict[str, Any]  # running average of them
+    target_params: dict[str, Any]  # running average of them, that targets are made with
+    average_params: dict[str, Any]  # a much slower one, that the policy acts by
     opt_state: dict[str, Any]
     env_state: Any  # [N, ...]
     observation: Any  # [N, ...]
     action_mask: Any  # [N, ...] or None
     observation_statistics: RunningStatistics
     average_reward: Array  # []: of the policy that is learned, per period
-    discounted_sum: Array  # [N] of rewards so far, whose ...
-    return_statistics: RunningStatistics  # ... deviation is the unit of rewards
+    reward_statistics: RunningStatistics  # whose deviation is the unit of rewards
     buffer: ReplayBuffer  # of periods
     action_space: Any  # that the policy acts in
 
@@ -80,8 +78,9 @@ class OffPolicy(Learner):
     mean-zero values, the RVI Q-learning of Abounadi, Bertsekas and Borkar 2001), which is the average reward of the
     policy that is learned, not of the one that explores.
 
-    The policy that is handed over acts by ``target_params``, the running average of the weights: less noise than in the
-    last ones.
+    The policy that is handed over acts by the mean of the weights over about the last ``average_share`` of the
+    iterations so far: good actions differ by less than a gradient step moves their values (Polyak and Juditsky 1992,
+    SIAM J. Control and Optimization 30).
     """
 
     network: nn.Module = struct.static(MLP(activation="relu"))
@@ -97,6 +96,7 @@ class OffPolicy(Learner):
 
     max_grad_norm: Array = struct.leaf(10.0, above=0.0)
     target_rate: Array = struct.leaf(0.01, above=0.0, high=1.0)  # step of the target weights per gradient step
+    average_share: Array = struct.leaf(0.2, low=0.0, high=1.0)  # of the iterations so far: those averaged
     priority_exponent: Array = struct.leaf(0.6, low=0.0)
     importance_exponent: Array = struct.leaf(0.4, low=0.0, high=1.0)  # of the weights at first; 1 at the end
 
@@ -121,6 +121,7 @@ class OffPolicy(Learner):
             updates=jnp.int32(0),
             params=params,
             target_params=jax.tree.map(jnp.copy, params),
+            average_params=jax.tree.map(jnp.copy, params),
             opt_state={name: self._optimiser(self.learning_rate).init(part) for name, part in params.items()},
             env_state=env_state,
             observation=observation,
@@ -128,8 +129,7 @@ class OffPolicy(Learner):
             # Standardised by what is seen at reset, until there is more.
             observation_statistics=RunningStatistics.like(example, memory=50).update(observation),
             average_reward=jnp.float32(0),
-            discounted_sum=jnp.zeros(self.num_envs),
-            return_statistics=RunningStatistics.like(jnp.float32(0), memory=50),
+            reward_statistics=RunningStatistics.like(jnp.float32(0), memory=50),
             buffer=None,  # type: ignore[arg-type]
             action_space=action_space,
         )
@@ -154,7 +154,9 @@ class OffPolicy(Learner):
 
         state, learned = jax.lax.scan(improve, state, jax.random.split(learn_key, self.gradient_steps))
         metrics |= jax.tree.map(jnp.mean, learned) | {"average_reward": state.average_reward}
-        return dataclasses.replace(state, key=key, updates=state.updates + 1), metrics
+        last = jnp.maximum(self.average_share * state.updates, 1.0)  # iterations
+        average = optax.incremental_update(state.params, state.average_params, 1.0 / last)
+        return dataclasses.replace(state, key=key, updates=state.updates + 1, average_params=average), metrics
 
     # -- what a learner adds --------------------------------------------------------------------------------------
     def _init_params(self, key: Array, observation: Any, space: Any) -> Any:
@@ -186,18 +188,13 @@ class OffPolicy(Learner):
         state, (periods, causes) = jax.lax.scan(period, state, keys)
         reward = periods.reward
         if at_random and self.average_reward:  # a start for rho: the mean so far
-            weight = 1.0 / (state.return_statistics.batches + 1)
+            weight = 1.0 / (state.reward_statistics.batches + 1)
             mean = state.average_reward + weight * (jnp.mean(reward) - state.average_reward)
             state = dataclasses.replace(state, average_reward=mean)
-        done = periods.terminated | periods.truncated
-        last, sums = returns.discounted_sums(
-            state.discounted_sum, reward - state.average_reward, done, jnp.minimum(self.discount, _SCALE_DISCOUNT)
-        )
         state = dataclasses.replace(
             state,
             observation_statistics=state.observation_statistics.update(periods.observation),
-            discounted_sum=last,
-            return_statistics=state.return_statistics.update(sums),
+            reward_statistics=state.reward_statistics.update(reward),
             buffer=state.buffer.insert(periods),
         )
         return state, {"reward": jnp.mean(reward)} | jax.tree.map(jnp.mean, causes)
@@ -288,7 +285,7 @@ class OffPolicy(Learner):
     # -- small parts ----------------------------------------------------------------------------------------------
     def _unit(self, state: OffPolicyState) -> Array:
         """Of rewards."""
-        return jnp.sqrt(state.return_statistics.variance + 1e-8) if self.normalise_reward else jnp.float32(1)
+        return jnp.sqrt(state.reward_statistics.variance + 1e-8) if self.normalise_reward else jnp.float32(1)
 
 
 def _at(tree: Any, index: tuple[Array, Array]) -> Any:

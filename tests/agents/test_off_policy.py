@@ -1,7 +1,5 @@
 """What the learners that replay have in common, by DQN."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -95,12 +93,17 @@ def test_targets_count_legal_actions_and_the_value_after_n_periods_only(key):
     np.testing.assert_allclose(algo._target(state, batch)[:, 0], rewards + 0.9**cut * best, rtol=1e-4)
 
 
-def test_policy_acts_by_the_average_of_the_weights(single, key):
-    algo = learner()
-    state, _ = single(algo, key)
-    assert_equal(algo.policy(state).params, state.target_params["network"])
-    other = dataclasses.replace(state, params=jax.tree.map(jnp.zeros_like, state.params))
-    assert_equal(algo.policy(other), algo.policy(state))
+def test_policy_acts_by_the_average_of_the_last_weights(key):
+    """Of nearly all iterations, those of the first quarter excepted, where the share is one half of those so far."""
+    algo = learner(num_updates=20, average_share=0.5)
+    state = jax.jit(algo.init)(key, PARAMS)
+    update, average = jax.jit(algo.update), state.params
+    for done in range(20):
+        state, _ = update(state, PARAMS)
+        rate = 1.0 / max(0.5 * done, 1.0)
+        average = jax.tree.map(lambda old, new, rate=rate: old + rate * (new - old), average, state.params)
+    assert_equal(state.average_params, average, atol=1e-6)
+    assert_equal(algo.policy(state).params, state.average_params["network"])
 
 
 @pytest.mark.parametrize(

@@ -79,9 +79,7 @@ def test_kinds_of_actions(agent, kinds):
 def test_a_row_is_judged_by_the_optimum(tmp_path):
     """Of a learner that has learned nothing, on an instance that no registry knows."""
     rows = run(
-        Config(
-            problem=TINY, agents=("dqn", "sac"), num_seeds=2, budget=0.001, out=tmp_path, json=tmp_path / "rows.json"
-        )
+        Config(problem=TINY, agents=("dqn", "sac"), num_seeds=2, budget=1e-4, out=tmp_path, json=tmp_path / "rows.json")
     )
     assert (
         json.loads((tmp_path / "rows.json").read_text()) == json.loads((tmp_path / "agents.json").read_text()) == rows
@@ -93,7 +91,7 @@ def test_a_row_is_judged_by_the_optimum(tmp_path):
     assert 0 <= found["heuristic_gap"] < min(found["gaps"])  # one iteration is not enough
     low, high = found["gap_ci95"]
     assert low < found["gap"] < high
-    assert found["train_steps"] == learners.learner("dqn", None, 0.001).steps_per_update
+    assert found["train_steps"] == learners.learner("dqn", None).steps_per_update
     assert f"{found['cost']:.4f}" in (tmp_path / "agents.md").read_text()
 
 
@@ -127,3 +125,15 @@ def test_numbers_of_learners_are_those_of_the_table():
     algo = learners.learner("ppo", None, budget=0.5)
     assert algo.num_updates == 250
     assert float(algo.learning_rate) == pytest.approx(float(jnp.float32(learners.LEARNERS["ppo"][2]["learning_rate"])))
+
+
+def test_what_costs_are_compared_with():
+    def reference(name):
+        return Benchmark(next(i for i in instances() if i.name == name), num_paths=2).reference
+
+    assert reference("alvo2023/one-store-L4-p9")[0] == "optimum"  # a closed form
+    assert reference("alvo2023/centre-N3-rho0-L2-p9") == ("lower bound", pytest.approx(20.0051, abs=1e-3))
+    with pytest.raises(
+        ValueError, match="no lower bound is known for kaynov2024/instance11"
+    ):  # its warehouse holds stock
+        Benchmark(next(i for i in instances() if i.name == "kaynov2024/instance11"), num_paths=2).problem.lower_bound()
