@@ -18,14 +18,20 @@ def run(monkeypatch, *arguments):
 
 def test_quick_run_writes_the_rows(monkeypatch, tmp_path, capsys):
     file = tmp_path / "rows.json"
-    run(monkeypatch, "--quick", "--json", file)
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)  # nearly all the time is compilation
+    try:
+        run(monkeypatch, "--quick", "--json", file)
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)
     rows = json.loads(file.read_text())
     printed = capsys.readouterr().out
     for row in rows:
         assert list(row) == KEYS
-        assert row["num_envs"] in (4, 8)
+        in_python = row["name"] == "gym-invmgmt network"  # a peer that may be installed
+        assert row["num_envs"] in ((1,) if in_python else (4, 8))
         assert row["steps_per_second"] > 0
-        assert row["compile_seconds"] > 0
+        assert in_python or row["compile_seconds"] > 0
         assert row["ratio"] is None or row["ratio"] > 0
         assert row["name"].split(",")[0] in printed
     rates = {row["name"]: row["steps_per_second"] for row in rows}
