@@ -102,9 +102,9 @@ class DDPG(OffPolicy):
             sample_key, next_key = jax.random.split(critic_key)
             batch, index = self._sample(state, sample_key)
             target = self._target(state, batch, next_key)
-            grads, (error, metrics) = jax.grad(self._critic_loss, has_aux=True)(state.params, batch, target)
+            grads, (value, error, metrics) = jax.grad(self._critic_loss, has_aux=True)(state.params, batch, target)
             state = self._move(state, {"critics": grads["critics"]})
-            state = self._follow(state, target, batch, index, error)
+            state = self._follow(state, value, batch, index, error)
         actor_loss = jax.grad(self._actor_loss, has_aux=True)
         grads, actor_metrics = actor_loss(state.params, batch, state.action_space, actor_key)
         state = self._move(state, {name: grads[name] for name in grads if name != "critics"})
@@ -121,13 +121,16 @@ class DDPG(OffPolicy):
         action = self._distribution(state.target_params, observation, state.action_space).mode()
         return self._noisy(action, state.action_space, key, self.target_noise, self.target_noise_clip), 0.0
 
-    def _critic_loss(self, params: Any, batch: Batch, target: Array) -> tuple[Array, tuple[Array, dict[str, Array]]]:
+    def _critic_loss(
+        self, params: Any, batch: Batch, target: Array
+    ) -> tuple[Array, tuple[Array, Array, dict[str, Array]]]:
+        """And the values [B], errors [B] and scalars."""
         values = self._values(params, batch.observation, batch.action)
         errors = target[None] - values
         loss = 0.5 * jnp.mean(batch.weight * jnp.sum(errors**2, 0))
         error = jnp.sqrt(jnp.mean(errors**2, 0))
         metrics = {"loss": loss, "value": jnp.mean(values), "error": jnp.sqrt(jnp.mean(errors**2))}
-        return loss, (error, metrics)
+        return loss, (jnp.mean(values, 0), error, metrics)
 
     def _actor_loss(self, params: Any, batch: Batch, space: Any, key: Array) -> tuple[Array, dict[str, Array]]:
         action = self._distribution(params, batch.observation, space).mode()

@@ -115,9 +115,9 @@ class DQN(OffPolicy):
         else:
             actions, targets = jax.tree.map(lambda x: x[None], (batch.action, self._target(state, batch)))
         loss = jax.grad(self._loss, has_aux=True)
-        grads, (error, metrics) = loss(state.params, batch, actions, targets, state.action_space)
+        grads, (value, error, metrics) = loss(state.params, batch, actions, targets, state.action_space)
         state = self._move(state, grads)
-        state = self._follow(state, jnp.mean(targets[0], 1), batch, index, error)
+        state = self._follow(state, value, batch, index, error)
         return state, metrics | {"grad_norm": optax.tree.norm(grads)}
 
     def _target(self, state: OffPolicyState, batch: Batch) -> Array:
@@ -166,15 +166,18 @@ class DQN(OffPolicy):
 
     def _loss(
         self, params: Any, batch: Batch, action: Any, target: Array, space: Any
-    ) -> tuple[Array, tuple[Array, dict[str, Array]]]:
-        """Of actions [n, B, ...] with targets [n, B, quantiles]."""
+    ) -> tuple[Array, tuple[Array, Array, dict[str, Array]]]:
+        """Of actions [n, B, ...] with targets [n, B, quantiles]; and values [B] of the first of them, errors [B] and
+        scalars."""
         heads, value = self._quantiles(params, batch.observation, space)
         values = jax.vmap(lambda action: self._values(heads, value, batch.action_mask, action, space))(action)
-        error = jnp.mean(target, -1) - jnp.mean(values, -1)
+        means = jnp.mean(values, -1)
+        error = jnp.mean(target, -1) - means
         loss = 0.5 * error**2 if self.num_quantiles == 1 else jax.vmap(returns.quantile_loss)(values, target)
         loss = jnp.mean(batch.weight * jnp.mean(loss, 0))
         error = jnp.sqrt(jnp.mean(error**2, 0))
-        return loss, (error, {"loss": loss, "value": jnp.mean(values), "error": jnp.sqrt(jnp.mean(error**2))})
+        metrics = {"loss": loss, "value": jnp.mean(means), "error": jnp.sqrt(jnp.mean(error**2))}
+        return loss, (means[0], error, metrics)
 
     def _quantiles(self, params: Any, observation: Any, space: Any) -> tuple[tuple, Array]:
         """Of every choice: heads [B, ..., n, quantiles], and the network's values [B], of a batch of observations."""

@@ -43,7 +43,7 @@ class Learner(struct.Typed):
     learning_rate: Array = struct.leaf(1e-3, low=0.0)
     discount: Array = struct.leaf(0.99, low=0.0, high=1.0)
     max_grad_norm: Array = struct.leaf(0.5, above=0.0)
-    average_reward_rate: Array = struct.leaf(0.05, above=0.0, high=1.0)  # step of the average reward
+    average_reward_rate: Array = struct.leaf(0.05, above=0.0, high=1.0)  # step of its running mean
 
     def __post_init__(self):
         super().__post_init__()

@@ -73,10 +73,10 @@ class OffPolicy(Learner):
     steps of the optimiser in an iteration, each on ``batch_size`` of what is remembered, see
     :class:`~jaxinv.agents.learner.Learner`.
 
-    With ``average_reward`` values are differential, Q(s, a) = r - rho + discount * max Q(s', .), and have mean zero in
-    the memory. That is what moves rho (differential Q-learning, Wan, Naik and Sutton 2021, arXiv:2006.16318; with
-    mean-zero values, the RVI Q-learning of Abounadi, Bertsekas and Borkar 2001), which is the average reward of the
-    policy that is learned, not of the one that explores.
+    With ``average_reward`` values are differential, Q(s, a) = r - rho + discount * max Q(s', .), where rho is the mean
+    reward of late plus the mean of the values themselves in the memory, which pulls them to a mean of zero (RVI
+    Q-learning: Abounadi, Bertsekas and Borkar 2001, SIAM J. Control and Optimization 40). It is the average reward of
+    the policy that is learned, not of the one that explores.
 
     The policy that is handed over acts by the mean of the weights over about the last ``average_share`` of the
     iterations so far: good actions differ by less than a gradient step moves their values (Polyak and Juditsky 1992,
@@ -187,16 +187,14 @@ class OffPolicy(Learner):
         keys = jax.random.split(key, self.num_steps)
         state, (periods, causes) = jax.lax.scan(period, state, keys)
         reward = periods.reward
-        if at_random and self.average_reward:  # a start for rho: the mean so far
-            weight = 1.0 / (state.reward_statistics.batches + 1)
-            mean = state.average_reward + weight * (jnp.mean(reward) - state.average_reward)
-            state = dataclasses.replace(state, average_reward=mean)
         state = dataclasses.replace(
             state,
             observation_statistics=state.observation_statistics.update(periods.observation),
             reward_statistics=state.reward_statistics.update(reward),
             buffer=state.buffer.insert(periods),
         )
+        if at_random and self.average_reward:  # nothing is known of values
+            state = dataclasses.replace(state, average_reward=state.reward_statistics.mean)
         return state, {"reward": jnp.mean(reward)} | jax.tree.map(jnp.mean, causes)
 
     def _period(
@@ -272,12 +270,14 @@ class OffPolicy(Learner):
             params[name] = optax.apply_updates(params[name], updates)
         return dataclasses.replace(state, params=params, opt_state=opt_state)
 
-    def _follow(self, state: OffPolicyState, target: Array, batch: Batch, index: Any, error: Array) -> OffPolicyState:
-        """The state with what follows the weights, the ``target`` values [B] and the errors [B] of a gradient step."""
+    def _follow(self, state: OffPolicyState, value: Array, batch: Batch, index: Any, error: Array) -> OffPolicyState:
+        """The state with what follows the weights, the values [B] of the actions taken and the errors [B] of a gradient
+        step."""
         average = state.average_reward
-        if self.average_reward:  # until targets, hence values, have mean zero
-            excess = jnp.average(target, weights=batch.weight) * self._unit(state)
-            average = average + self.average_reward_rate / self.n_step * excess
+        if self.average_reward:
+            excess = jnp.average(value, weights=batch.weight) / self.n_step
+            now = state.reward_statistics.mean + self._unit(state) * excess
+            average = average + self.average_reward_rate * (now - average)
         target_params = optax.incremental_update(state.params, state.target_params, self.target_rate)
         buffer = state.buffer.prioritise(index, error + 1e-6)  # so that none is forgotten for ever
         return dataclasses.replace(state, target_params=target_params, average_reward=average, buffer=buffer)

@@ -51,8 +51,8 @@ LEARNERS = {
 CHANGES = {
     "learning_rate": 3e-3, "discount": 0.9, "max_grad_norm": 1e-3, "average_reward_rate": 1.0, "gae_lambda": 0.5,
     "entropy_coef": 1.0, "value_coef": 0.1, "clip_range": 1e-3, "value_clip": 1e-3, "target_kl": 1e-7,
-    "target_rate": 0.5, "priority_exponent": 0.0, "importance_exponent": 1.0, "epsilon_initial": 0.1,
-    "epsilon_final": 0.9, "epsilon_decay": 1.0, "exploration_noise": 1.0, "target_noise": 1.0,
+    "target_rate": 0.5, "average_share": 1.0, "priority_exponent": 0.0, "importance_exponent": 1.0,
+    "epsilon_initial": 0.1, "epsilon_final": 0.9, "epsilon_decay": 1.0, "exploration_noise": 1.0, "target_noise": 1.0,
     "target_noise_clip": 0.01, "initial_temperature": 1.0, "target_entropy": 1.0,
 }  # fmt: skip
 # What a learner has from its base and has no use for; locations that share rewards are another test.
@@ -131,7 +131,7 @@ def test_every_number_matters(kind):
     algo, key = learner(kind), jax.random.key(2)
 
     def weights(algo):
-        return np.concatenate([np.ravel(x) for x in jax.tree.leaves(fit(algo, key).state.params)])
+        return np.concatenate([np.ravel(x) for x in jax.tree.leaves(algo.policy(fit(algo, key).state).params)])
 
     unchanged = weights(algo)
     for name in numbers(algo) - INERT.get(kind, set()):
