@@ -16,6 +16,7 @@ def run(monkeypatch, *arguments):
     throughput.main()
 
 
+@pytest.mark.slow
 def test_quick_run_writes_the_rows(monkeypatch, tmp_path, capsys):
     file = tmp_path / "rows.json"
     before = jax.config.read("jax_disable_most_optimizations")
