@@ -73,12 +73,7 @@ class DQN(OffPolicy):
 
     def policy(self, state: OffPolicyState) -> NetworkPolicy:
         """The greedy policy."""
-        return NetworkPolicy(
-            network=self._network,
-            params=state.average_params["network"],
-            statistics=state.observation_statistics if self.normalise_observation else None,
-            action_space=state.action_space,
-        )
+        return self._acting(state, self._network, state.average_params["network"])
 
     @property
     def _network(self) -> ChoiceQuantiles:

@@ -10,7 +10,25 @@ from jax import Array
 
 from jaxinv import sharding, struct
 from jaxinv.agents.networks import MLP
+from jaxinv.agents.normalise import RunningStatistics
+from jaxinv.agents.policy import NetworkPolicy
 from jaxinv.env.core import Environment, Ledger
+
+
+@struct.dataclass(kw_only=True)
+class LearnerState:
+    """Everything that changes while learning; N environments. Each kind of learner adds to it."""
+
+    key: Array
+    updates: Array  # int32 []
+    params: Any  # weights
+    opt_state: Any
+    env_state: Any  # [N, ...]
+    observation: Any  # [N, ...]
+    action_mask: Any  # [N, ...] or None
+    observation_statistics: RunningStatistics
+    average_reward: Array  # per period
+    action_space: Any  # that the policy acts in
 
 
 @struct.dataclass(kw_only=True)
@@ -74,7 +92,7 @@ class Learner(struct.Typed):
         start = sharding.divide_state(self.init(key, env_params))
         return jax.lax.scan(body, start, length=self.num_updates)
 
-    def policy(self, state: Any) -> Any:
+    def policy(self, state: Any) -> NetworkPolicy:
         """The policy learned so far."""
         raise NotImplementedError
 
@@ -96,6 +114,13 @@ class Learner(struct.Typed):
             return {}
         named = [("gain", name) for name in ledger.GAINS] + [("cost", name) for name in ledger.COSTS]
         return {f"{kind}/{name}": jnp.sum(getattr(ledger, name)) / self.num_envs for kind, name in named}
+
+    def _acting(self, state: Any, network: nn.Module, params: Any, **fields: Any) -> NetworkPolicy:
+        """The policy of a network with the weights ``params``."""
+        statistics = state.observation_statistics if self.normalise_observation else None
+        return NetworkPolicy(
+            network=network, params=params, statistics=statistics, action_space=state.action_space, **fields
+        )
 
     def _standardise(self, state: Any, observation: Any) -> Any:
         return state.observation_statistics.standardise(observation) if self.normalise_observation else observation

@@ -12,29 +12,20 @@ from jax import Array
 from jaxinv import sharding, struct
 from jaxinv.agents import distributions, returns
 from jaxinv.agents.buffers import ReplayBuffer
-from jaxinv.agents.learner import Learner
+from jaxinv.agents.learner import Learner, LearnerState
 from jaxinv.agents.networks import MLP
 from jaxinv.agents.normalise import RunningStatistics
 
 
 @struct.dataclass(kw_only=True)
-class OffPolicyState:
-    """Everything that changes while learning; N environments."""
+class OffPolicyState(LearnerState):
+    """``params`` are weights by network, and so are all that follow from them; ``average_reward`` [] is that of the
+    policy that is learned."""
 
-    key: Array
-    updates: Array  # int32 []
-    params: dict[str, Any]  # weights by network
-    target_params: dict[str, Any]  # running average of them, that targets are made with
+    target_params: dict[str, Any]  # running average of the weights, that targets are made with
     average_params: dict[str, Any]  # a much slower one, that the policy acts by
-    opt_state: dict[str, Any]
-    env_state: Any  # [N, ...]
-    observation: Any  # [N, ...]
-    action_mask: Any  # [N, ...] or None
-    observation_statistics: RunningStatistics
-    average_reward: Array  # []: of the policy that is learned, per period
     reward_statistics: RunningStatistics  # whose deviation is the unit of rewards
     buffer: ReplayBuffer  # of periods
-    action_space: Any  # that the policy acts in
 
 
 @struct.dataclass(kw_only=True)

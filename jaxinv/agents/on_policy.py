@@ -9,7 +9,7 @@ from jax import Array
 
 from jaxinv import sharding, struct
 from jaxinv.agents import distributions, returns
-from jaxinv.agents.learner import Learner
+from jaxinv.agents.learner import Learner, LearnerState
 from jaxinv.agents.networks import over_batch
 from jaxinv.agents.normalise import RunningStatistics
 from jaxinv.agents.policy import NetworkPolicy
@@ -19,21 +19,12 @@ _CPU_SAMPLES = 4096  # that a gradient is computed of at a time on CPU: of more,
 
 
 @struct.dataclass(kw_only=True)
-class OnPolicyState:
-    """Everything that changes while learning; N environments. [*V] is the shape of the network's value of one."""
+class OnPolicyState(LearnerState):
+    """``params`` are the weights of the one network. [*V] is the shape of its value of an observation, and that of the
+    ``average_reward``, a running mean."""
 
-    key: Array
-    updates: Array  # int32 []
-    params: Any  # weights of the network
-    opt_state: Any
-    env_state: Any  # [N, ...]
-    observation: Any  # [N, ...]
-    action_mask: Any  # [N, ...] or None
-    observation_statistics: RunningStatistics
-    average_reward: Array  # [*V]: running mean per period
     discounted_sum: Array  # [N, *V] of rewards so far, whose ...
     return_statistics: RunningStatistics  # ... deviation is the unit of rewards
-    action_space: Any  # that the policy acts in
 
 
 @struct.dataclass(kw_only=True)
@@ -144,13 +135,7 @@ class OnPolicy(Learner):
 
     def policy(self, state: OnPolicyState, *, deterministic: bool = True) -> NetworkPolicy:
         """The policy learned so far."""
-        return NetworkPolicy(
-            network=self.network,
-            params=state.params,
-            statistics=state.observation_statistics if self.normalise_observation else None,
-            action_space=state.action_space,
-            deterministic=deterministic,
-        )
+        return self._acting(state, self.network, state.params, deterministic=deterministic)
 
     # -- the parts of an iteration --------------------------------------------------------------------------------
     def _rollout(
