@@ -15,6 +15,7 @@ from jaxinv.env.serial import Serial
 from jaxinv.env.single_item import SingleItem
 from jaxinv.env.wrappers import EnumeratedActions, OrderUpTo, Steered
 from jaxinv.policies import BalancedBaseStock, EchelonBaseStock
+from jaxinv.policies.clark_scarf import newsvendor_levels
 
 _ROOM = 2.0  # order-up-to levels may be this multiple of what a newsvendor would have
 
@@ -77,7 +78,8 @@ def _newsvendor_levels(env: Any, params: Any) -> np.ndarray | None:
     if isinstance(env, SingleItem):
         return np.asarray(float(params.demand.mean()) * (env.lead_time + 1.0))
     if isinstance(env, Serial):
-        return float(params.demand.mean()) * (1.0 + np.cumsum(env.lead_times))
+        holding = np.asarray(params.holding_cost, np.float64)
+        return newsvendor_levels(params.demand, env.lead_times, holding, float(params.stockout_cost))
     if isinstance(env, Distribution) and env.cross_docking:
         start = BalancedBaseStock.of(env, params)
         return np.append(start.warehouse_level, start.store_level)

@@ -169,6 +169,12 @@ def to_env(space: spaces.Space, raw: Any) -> Any:
     return treedef.unflatten(map(_decode, parts, treedef.flatten_up_to(raw)))
 
 
+def from_env(space: spaces.Space, action: Any) -> Any:
+    """The raw action (without a batch axis) that stands for an action of ``space``, or for the nearest one within it."""
+    parts, treedef = _flatten(space)
+    return treedef.unflatten(map(_encode, parts, treedef.flatten_up_to(action)))
+
+
 def _flatten(space: spaces.Space) -> tuple[list, Any]:
     tree = space.spaces if isinstance(space, spaces.Tree) else space
     return jax.tree.flatten(tree, is_leaf=lambda node: isinstance(node, spaces.Space))
@@ -188,10 +194,23 @@ def _factor(space: Any, head: Any, mask: Array | None, kept: int, squashed: bool
 def _decode(space: Any, raw: Array) -> Array:
     if isinstance(space, spaces.Discrete):
         return raw.astype(space.dtype)
-    low, high = jnp.broadcast_to(space.low, space.shape), jnp.broadcast_to(space.high, space.shape)
+    middle, half = _units(space)
+    return jnp.clip(middle + half * raw, space.low, space.high).astype(space.dtype)
+
+
+def _encode(space: Any, action: Array) -> Array:
+    if isinstance(space, spaces.Discrete):
+        return jnp.asarray(action, jnp.int32)
+    middle, half = _units(space)
+    return (jnp.clip(action, space.low, space.high) - middle) / half
+
+
+def _units(space: Any) -> tuple[Array, Array]:
+    """Middle and half range of each entry of a box; 0 and 1 where it is not bounded on both sides."""
     finite = _finite(space)
-    bottom, top = jnp.where(finite, low, -1.0), jnp.where(finite, high, 1.0)  # -1 and 1 leave raw as it is
-    return jnp.clip((bottom + top) / 2 + (top - bottom) / 2 * raw, low, high).astype(space.dtype)
+    low, high = jnp.broadcast_to(space.low, space.shape), jnp.broadcast_to(space.high, space.shape)
+    bottom, top = jnp.where(finite, low, -1.0), jnp.where(finite, high, 1.0)
+    return (bottom + top) / 2, (top - bottom) / 2
 
 
 def _finite(space: Any) -> Array:

@@ -9,6 +9,7 @@ from jax import Array
 
 from jaxinv import sharding, struct
 from jaxinv.agents import distributions, returns
+from jaxinv.agents.imitation import imitate
 from jaxinv.agents.learner import Learner, LearnerState
 from jaxinv.agents.networks import over_batch
 from jaxinv.agents.normalise import RunningStatistics
@@ -74,6 +75,10 @@ class OnPolicy(Learner):
     one credits them with that part of it and, for the rest, with the location's own entries of the ledger: less noise,
     but locations that help each other then live at each other's expense (Yu et al. 2022, arXiv:2103.01955, for agents
     that share parameters).
+
+    Learning starts from a ``teacher`` where there is one: a heuristic for the problem, which the network imitates for
+    ``teacher_periods`` before the first iteration (:mod:`jaxinv.agents.imitation`). Action wrappers around the problem
+    must be able to ``encode`` what it does.
     """
 
     num_envs: int = struct.static(256)
@@ -81,7 +86,9 @@ class OnPolicy(Learner):
     num_updates: int = struct.static(500)
     branches: int = struct.static(1)  # environments that start an iteration alike and meet the same exogenous path
     burn_in: int = struct.static(0)  # periods that the untrained policy runs before learning starts
+    teacher_periods: int = struct.static(2000)
 
+    teacher: Any = None  # a policy for the environment
     gae_lambda: Array = struct.leaf(0.95, low=0.0, high=1.0)
     entropy_coef: Array = struct.leaf(0.01, low=0.0)  # annealed
     value_coef: Array = struct.leaf(0.5, low=0.0)
@@ -91,12 +98,13 @@ class OnPolicy(Learner):
         super().__post_init__()
         self._at_least("branches", 1)
         self._at_least("burn_in", 0)
+        self._at_least("teacher_periods", 1)
         self._multiple("num_envs", "branches")
 
     # -- public ---------------------------------------------------------------------------------------------------
     def init(self, key: Array, env_params: Any) -> OnPolicyState:
         """State before the first iteration."""
-        key, env_key, time_key, network_key, burn_in_key = jax.random.split(key, 5)
+        key, env_key, time_key, network_key, burn_in_key, teacher_key = jax.random.split(key, 6)
         env_state, observation, action_mask = self._start(env_key, time_key, env_params)
         example = jax.tree.map(lambda x: x[0], observation)
         action_space = jax.tree.map(jnp.asarray, self.env.action_space(env_params))
@@ -118,6 +126,8 @@ class OnPolicy(Learner):
             return_statistics=RunningStatistics.like(jnp.float32(0), memory=5),  # values follow a change quickly
             action_space=action_space,
         )
+        if self.teacher is not None:
+            state = imitate(self, state, env_params, teacher_key)
         if self.burn_in:
             state, trajectory, _ = self._rollout(state, env_params, burn_in_key, self.burn_in)
             state, _ = self._estimate(state, trajectory)

@@ -132,6 +132,11 @@ class Environment:
         """``action`` in the terms of the problem itself: what action wrappers make of it."""
         return action
 
+    def encode(self, action: Any, state: Any, params: Any) -> Any:
+        """The action here that stands for ``action`` of the problem itself, or comes nearest to it: the inverse of
+        :meth:`native_action`."""
+        return action
+
     def flow(self) -> tuple[tuple[str, str, str], ...]:
         """Lanes that goods flow on: (from, to, label), for drawings; by default those of one stock, with its
         ``lead_time`` if it has one."""

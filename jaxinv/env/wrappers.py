@@ -65,6 +65,9 @@ class Wrapper(core.Environment):
     def native_action(self, action: Any, state: Any, params: Any) -> Any:
         return self.env.native_action(action, state, params)
 
+    def encode(self, action: Any, state: Any, params: Any) -> Any:
+        return self.env.encode(action, state, params)
+
     def flow(self) -> tuple[tuple[str, str, str], ...]:
         return self.env.flow()
 
@@ -97,11 +100,15 @@ class FlattenObservation(Wrapper):
 
 
 class ActionWrapper(Wrapper):
-    """An action transform: subclasses give ``action_space`` and ``decode``."""
+    """An action transform: subclasses give ``action_space`` and ``decode``, and ``encode`` where heuristics are to be
+    imitated."""
 
     def decode(self, action: Any, state: Any, params: Any) -> Any:
         """The wrapped environment's action."""
         raise NotImplementedError
+
+    def encode(self, action: Any, state: Any, params: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} does not say which of its actions stands for another")
 
     def transition(self, state: Any, action: Any, exo: Any, params: Any) -> tuple[Any, core.Outcome]:
         return self.env.transition(state, self.decode(action, state, params), exo, params)
@@ -126,6 +133,9 @@ class RoundToBatches(ActionWrapper):
         flows = getattr(action, "flows", None)
         return action if flows is None else action.replace(flows=jnp.floor(flows))
 
+    def encode(self, action: Any, state: Any, params: Any) -> Any:
+        return self.env.encode(action, state, params)
+
 
 @dataclasses.dataclass(frozen=True)
 class DiscreteOrders(ActionWrapper):
@@ -144,6 +154,11 @@ class DiscreteOrders(ActionWrapper):
 
     def decode(self, action: Array, state: Any, params: Any) -> Any:
         return self.env.order_action(action * jnp.broadcast_to(params.batch_size, self.env.cells))
+
+    def encode(self, action: Any, state: Any, params: Any) -> Array:
+        orders, _ = self.env.placed_orders(self.env.encode(action, state, params))
+        number = jnp.round(orders / jnp.broadcast_to(params.batch_size, self.env.cells))[..., None]
+        return _nearest(jnp.abs(number - jnp.arange(self.max_order + 1)), self.action_mask(state, params))
 
     def action_mask(self, state: Any, params: Any) -> Array:
         """Legal orders, bool [*cells, max_order + 1]; ordering nothing always is."""
@@ -170,6 +185,13 @@ class EnumeratedActions(ActionWrapper):
     def decode(self, action: Array, state: Any, params: Any) -> Any:
         return self.model.index_to_action(action, params)
 
+    def encode(self, action: Any, state: Any, params: Any) -> Array:
+        numbers = jnp.arange(self.model.num_actions)
+        listed = jax.vmap(self.model.index_to_action, (0, None))(numbers, params)
+        wanted = self.env.encode(action, state, params)
+        parts = jax.tree.map(lambda x, y: jnp.sum(jnp.abs(x - y[None]).reshape(len(x), -1), 1), listed, wanted)
+        return _nearest(sum(jax.tree.leaves(parts)), self.action_mask(state, params))
+
     def action_mask(self, state: Any, params: Any) -> Array:
         """Legal actions, bool [num_actions]."""
         return self.model.action_mask(state, params)
@@ -190,6 +212,16 @@ class OrderUpTo(ActionWrapper):
 
     def decode(self, action: Array, state: Any, params: Any) -> Any:
         return self.env.order_action(jnp.maximum(action - self.env.inventory_position(state), 0.0))
+
+    def encode(self, action: Any, state: Any, params: Any) -> Array:
+        """Of an order of nothing the position itself, though every level below it says the same."""
+        orders, _ = self.env.placed_orders(self.env.encode(action, state, params))
+        return self.env.inventory_position(state) + orders
+
+
+def _nearest(distance: Any, legal: Array) -> Array:
+    """Index along the last axis of the nearest legal choice, int32."""
+    return jnp.argmin(jnp.where(legal, distance, jnp.inf), -1).astype(jnp.int32)
 
 
 @struct.dataclass
