@@ -170,7 +170,7 @@ def to_env(space: spaces.Space, raw: Any) -> Any:
 
 
 def from_env(space: spaces.Space, action: Any) -> Any:
-    """The raw action (without a batch axis) that stands for an action of ``space``, or for the nearest one within it."""
+    """The raw action (without a batch axis) that stands for an action of ``space``, or for the nearest one in it."""
     parts, treedef = _flatten(space)
     return treedef.unflatten(map(_encode, parts, treedef.flatten_up_to(action)))
 
