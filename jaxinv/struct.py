@@ -7,19 +7,65 @@ that tree transformations put into a dataclass pass through untouched.
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar, dataclass_transform, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import struct
 from jax.core import Tracer
+from jax.tree_util import GetAttrKey
 
-dataclass = struct.dataclass
-field = struct.field
-
+Class = TypeVar("Class")
 _RAW = (bool, int, float, str, list, tuple, np.ndarray, np.generic)
+
+
+def field(*, pytree_node: bool = True, **options: Any) -> Any:
+    """A field of a :func:`dataclass`: part of the tree or, with ``pytree_node`` off, of its structure."""
+    return dataclasses.field(metadata={"pytree_node": pytree_node}, **options)
+
+
+@overload
+@dataclass_transform(field_specifiers=(field,))
+def dataclass(cls: Class, **options: Any) -> Class: ...
+@overload
+@dataclass_transform(field_specifiers=(field,))
+def dataclass(**options: Any) -> Callable[[Class], Class]: ...
+def dataclass(cls: Any = None, **options: Any) -> Any:
+    """A frozen dataclass that is a pytree, with ``replace(**changes)``; ``options`` of ``dataclasses.dataclass``.
+
+    It does what ``flax.struct.dataclass`` does but for the registration: structures of classes that are registered
+    by ``jax.tree_util.register_dataclass`` compare as equal when they have equally many leaves, whatever the classes
+    (jax 0.10 to 0.12). Their hashes nearly always tell them apart; where these collide, ``jit`` runs one policy's
+    program for another.
+    """
+    if cls is None:
+        return partial(dataclass, **options)
+    made: Any = dataclasses.dataclass(frozen=True, **options)(cls)
+    made.replace = _replace
+    nodes, static = [], []
+    for spec in dataclasses.fields(made):
+        (nodes if spec.metadata.get("pytree_node", True) else static).append(spec.name)
+    keys = [GetAttrKey(name) for name in nodes]
+
+    def flatten(tree: Any) -> tuple[tuple, tuple]:
+        return tuple(getattr(tree, name) for name in nodes), tuple(getattr(tree, name) for name in static)
+
+    def flatten_with_keys(tree: Any) -> tuple[tuple, tuple]:
+        children, structure = flatten(tree)
+        return tuple(zip(keys, children, strict=True)), structure
+
+    def unflatten(structure: tuple, children: Any) -> Any:
+        return made(**dict(zip(nodes, children, strict=True)), **dict(zip(static, structure, strict=True)))
+
+    jax.tree_util.register_pytree_with_keys(made, flatten_with_keys, unflatten, flatten)
+    return made
+
+
+def _replace(self: Any, **changes: Any) -> Any:
+    """This with other values of some fields."""
+    return dataclasses.replace(self, **changes)
 
 
 def leaf(
@@ -49,8 +95,8 @@ def leaf(
 def static(default: Any = dataclasses.MISSING) -> Any:
     """A field that is part of the tree's structure: compiled code specialises on its value."""
     if default is dataclasses.MISSING:
-        return struct.field(pytree_node=False)
-    return struct.field(pytree_node=False, default=default)
+        return field(pytree_node=False)
+    return field(pytree_node=False, default=default)
 
 
 class Typed:

@@ -1,4 +1,4 @@
-"""Inventory problems as pure transitions. Needs only jax, numpy and flax.struct."""
+"""Inventory problems as pure transitions. Needs only jax and numpy."""
 
 from jaxinv.env.core import Environment, EnvParams, EnvState, Exogenous, Ledger, Outcome, Policy, Transition
 from jaxinv.env.instances import Figure, Instance, instances
