@@ -42,7 +42,7 @@ class A2C(OnPolicy):
         distribution = distributions.distribution(space, heads, batch.action_mask, kept=value.ndim - 1)
         policy_loss = -jnp.mean(distribution.log_prob(batch.action) * batch.advantage)
         value_loss = 0.5 * jnp.mean((value - batch.target) ** 2)
-        entropy = jnp.mean(distribution.entropy())
+        entropy = jnp.mean(distributions.choice_entropy(space, distribution))
         metrics = {"policy_loss": policy_loss, "value_loss": value_loss, "entropy": entropy}
         return policy_loss + self.value_coef * value_loss - entropy_coef * entropy, metrics
 

@@ -110,6 +110,17 @@ def distribution(space: spaces.Space, heads: tuple, mask: Any = None, *, kept: i
     return distrax.Joint(treedef.unflatten(factors))
 
 
+def choice_entropy(space: spaces.Space, distribution: Any) -> Array:
+    """Entropy of the choices in ``distribution``, without that of quantities; of a batch."""
+    parts, treedef = _flatten(space)
+    factors = treedef.flatten_up_to(distribution.distributions)
+    total = jnp.zeros(distribution.batch_shape)
+    for part, factor in zip(parts, factors, strict=True):
+        if isinstance(part, spaces.Discrete):
+            total = total + factor.entropy()
+    return total
+
+
 def noise(space: spaces.Space, key: Array, batch_size: int) -> Any:
     """What :func:`sample` makes actions [batch_size, ...] of: uniforms of a ``Discrete``, normals of a ``Box``."""
     parts, treedef = _flatten(space)

@@ -76,6 +76,9 @@ class OnPolicy(Learner):
     but locations that help each other then live at each other's expense (Yu et al. 2022, arXiv:2103.01955, for agents
     that share parameters).
 
+    What is rewarded for its entropy are choices. How widely quantities are explored is a weight like any other: what
+    is good to order while every order is a little off is not what is good to order.
+
     Learning starts from a ``teacher`` where there is one: a heuristic for the problem, which the network imitates for
     ``teacher_periods`` before the first iteration (:mod:`jaxinv.agents.imitation`). Action wrappers around the problem
     must be able to ``encode`` what it does.
@@ -90,7 +93,7 @@ class OnPolicy(Learner):
 
     teacher: Any = None  # a policy for the environment
     gae_lambda: Array = struct.leaf(0.95, low=0.0, high=1.0)
-    entropy_coef: Array = struct.leaf(0.01, low=0.0)  # annealed
+    entropy_coef: Array = struct.leaf(0.01, low=0.0)  # of choices, annealed
     value_coef: Array = struct.leaf(0.5, low=0.0)
     team_share: Array = struct.leaf(1.0, low=0.0, high=1.0)  # of rewards that locations have in common
 

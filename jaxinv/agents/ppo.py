@@ -71,7 +71,7 @@ class PPO(OnPolicy):
         near = batch.value + jnp.clip(value - batch.value, -self.value_clip, self.value_clip)
         value_loss = 0.5 * jnp.mean(jnp.maximum((value - batch.target) ** 2, (near - batch.target) ** 2))
 
-        entropy = jnp.mean(distribution.entropy())
+        entropy = jnp.mean(distributions.choice_entropy(space, distribution))
         metrics = {
             "policy_loss": policy_loss,
             "value_loss": value_loss,

@@ -18,6 +18,15 @@ def heads():
     return logits, (jax.random.normal(keys[1], (BATCH, 2, 2)), 0.3 * jax.random.normal(keys[2], (BATCH, 2, 2)))
 
 
+def test_entropy_of_choices_leaves_quantities_out(heads):
+    logits, (mean, log_std) = heads
+    found = distributions.choice_entropy(SPACE, distributions.distribution(SPACE, heads))
+    wider = distributions.distribution(SPACE, (logits, (mean, log_std + 1.0)))
+    np.testing.assert_array_equal(found, distributions.choice_entropy(SPACE, wider))
+    log_probs = jax.nn.log_softmax(logits)
+    np.testing.assert_allclose(found, -(np.exp(log_probs) * log_probs).sum((1, 2)), rtol=1e-5)
+
+
 def test_log_prob_and_entropy_are_sums_over_all_entries(heads, key):
     logits, (mean, log_std) = heads
     distribution = distributions.distribution(SPACE, heads)
