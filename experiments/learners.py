@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments import heuristics
-from jaxinv.agents import A2C, A3C, DDPG, DQN, PPO, REINFORCE, SAC, TD3, OffPolicy
+from jaxinv.agents import A2C, A3C, DDPG, DQN, MLP, PPO, REINFORCE, SAC, TD3, OffPolicy
 from jaxinv.env.distribution import Distribution
 from jaxinv.env.serial import Serial
 from jaxinv.env.single_item import SingleItem
@@ -24,16 +24,20 @@ _DQN = {
     "target_rate": 0.03,
 }  # fmt: skip
 
+_NETWORK = MLP(initial_log_std=-2.0)  # quantities are explored by about a seventh of half their range
+_ACTOR = {"network": MLP(activation="relu", initial_log_std=-2.0)}
+_GRADIENT = {"network": _NETWORK, "branches": 8, "entropy_coef": 0.03}
+
 # Class, iterations, and what differs from the defaults of the class.
 LEARNERS: dict[str, tuple[Any, int, dict[str, Any]]] = {
-    "ppo": (PPO, 500, {"branches": 8, "learning_rate": 3e-3, "gae_lambda": 0.9, "entropy_coef": 0.03}),
-    "a2c": (A2C, 1000, {"branches": 8, "learning_rate": 5e-3, "entropy_coef": 0.03}),
-    "a3c": (A3C, 4000, {"branches": 8, "learning_rate": 2e-3, "entropy_coef": 0.03}),
-    "reinforce": (REINFORCE, 700, {"branches": 8, "learning_rate": 5e-3, "entropy_coef": 0.03}),
+    "ppo": (PPO, 500, _GRADIENT | {"learning_rate": 2e-3, "entropy_coef": 0.06}),
+    "a2c": (A2C, 1000, _GRADIENT | {"learning_rate": 5e-3}),
+    "a3c": (A3C, 4000, _GRADIENT | {"learning_rate": 2e-3}),
+    "reinforce": (REINFORCE, 700, _GRADIENT | {"learning_rate": 5e-3}),
     "dqn": (DQN, 2000, _DQN),
-    "ddpg": (DDPG, 1000, {}),
-    "td3": (TD3, 1000, {}),
-    "sac": (SAC, 1000, {}),
+    "ddpg": (DDPG, 1000, _ACTOR),
+    "td3": (TD3, 1000, _ACTOR),
+    "sac": (SAC, 1000, _ACTOR),
 }
 
 
