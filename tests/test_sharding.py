@@ -75,7 +75,7 @@ def test_environments_are_divided_and_the_result_is_the_same(kind, tmp_path):
     assert_equal(fewer.state, alone.state, atol=1e-5)
 
 
-@kinds
+@pytest.mark.parametrize("kind", ["PPO", *(pytest.param(kind, marks=SLOW) for kind in ("DQN", "SAC"))])
 def test_whole_seeds_are_divided_where_they_can_be(kind):
     alone = train.fit(MAKE[kind](), PARAMS, KEY, chunk=2, progress=False, num_seeds=2)
     both = fit(kind, 2, num_seeds=2)

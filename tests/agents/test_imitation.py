@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxinv.agents import A2C, PPO
+from jaxinv.agents import A2C
 from jaxinv.demand import Poisson
 from jaxinv.env.single_item import SingleItem
 from jaxinv.env.wrappers import DiscreteOrders, EnumeratedActions, OrderUpTo, Steered
@@ -15,19 +15,18 @@ from jaxinv.policies import BaseStock, CappedBaseStock
 ENV = SingleItem(lead_time=2)
 PARAMS = ENV.make_params(demand=Poisson(5.0), stockout_cost=9.0, backlog_share=0.0)
 TEACHER = CappedBaseStock(level=18.0, cap=7.0)
-SMALL = {"num_envs": 64, "teacher_periods": 1000, "learning_rate": 3e-3}
+SMALL = {"num_envs": 64, "teacher_periods": 600, "learning_rate": 3e-3}
 
 
 def cost(policy, env, key):
     return float(evaluate(policy, env, PARAMS, sample_paths(ENV, PARAMS, key, 64, 200), warmup=50).cost_mean)
 
 
-@pytest.mark.parametrize("kind", [A2C, PPO])
 @pytest.mark.parametrize(
     "env", [DiscreteOrders(ENV, max_order=12), EnumeratedActions(ENV, ENV.finite_model(PARAMS)), OrderUpTo(ENV, 40.0)]
 )
-def test_it_does_what_the_heuristic_does(kind, env, key):
-    learner = kind(env=env, teacher=TEACHER, **SMALL)
+def test_it_does_what_the_heuristic_does(env, key):
+    learner = A2C(env=env, teacher=TEACHER, **SMALL)
     state = jax.jit(learner.init)(key, PARAMS)
     policy = learner.policy(state)
     untaught = learner.policy(jax.jit(learner.replace(teacher=None).init)(key, PARAMS))

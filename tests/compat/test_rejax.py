@@ -20,6 +20,7 @@ def rejax():
         yield pytest.importorskip("rejax", reason="a client of the extra 'peers'")
 
 
+@pytest.mark.slow
 def test_ppo_learns(rejax, key):
     """To less than the long-run cost of the best constant order, 5.275 a period; the optimum is 4.40 (Zipkin 2008,
     table 3). Episodes start with stock for three periods, which adds a little. Twelve seeds ended at 4.6 to 4.9, from

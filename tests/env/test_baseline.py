@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxinv.env import make
 from jaxinv.env.baseline import AgainstZero
@@ -16,6 +17,7 @@ STEERED = Steered(BARE, POLICY, ("level",))
 ENV = AgainstZero(STEERED)
 
 
+@pytest.mark.slow
 def test_keeps_the_protocol():
     check_environment(ENV)
 

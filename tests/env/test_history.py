@@ -14,6 +14,7 @@ from jaxinv.testing import check_environment
 ENV, PARAMS = make("SingleItem-v0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [1, 4])
 def test_keeps_the_protocol(length):
     check_environment(ObservationHistory(ENV, length))

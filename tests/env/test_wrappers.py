@@ -152,6 +152,7 @@ def test_only_parameters_can_be_steered(names):
         Steered(ENV, policy, names)
 
 
+@pytest.mark.slow  # the bare ones are among the contract tests
 def test_wrapped_environments_keep_the_protocol():
     env = MultiWarehouse(num_warehouses=1, num_skus=2, max_lead_time=1, transfers=False)
     check_environment(FlattenObservation(DiscreteOrders(env, 5)), env.default_params(), length=4)

@@ -14,6 +14,9 @@ METADATA = {
 }
 
 
+SLOW = {"03_train_and_compare"}  # a minute of compilation
+
+
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def path(request):
     return request.param
@@ -44,6 +47,9 @@ def test_opens_in_colab(path):
     assert command.endswith("git+https://github.com/jaxinv/jaxinv")
 
 
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in SLOW)) for path in NOTEBOOKS]
+)
 def test_runs(path, monkeypatch):
     nbclient = pytest.importorskip("nbclient", reason="executing notebooks needs nbclient")
     pytest.importorskip("ipykernel", reason="executing notebooks needs ipykernel")

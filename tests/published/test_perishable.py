@@ -158,6 +158,7 @@ def test_hendrix_two_products(means, max_order, profit):
     assert solved.gain == pytest.approx(profit, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [BaseStock, BaseStockEW])
 def test_hendrix_two_levels(kind):
     """(13, 12) is better than its neighbours."""
