@@ -172,7 +172,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         "the policy's Markov chain where the state space allows, else simulated on paths that all share; the interval "
         "covers seeds and that simulation. Where part of the cost is the same for every policy, the gap is also given "
         "in percent of the rest. Gaps may be a little negative: the optimum of one store with normal demand is that "
-        "of demand which is not cut at 0, and that of a year after a warm-up is the cost of the policy that is best for "
+        "of demand which is not cut at 0, and that of a year after a warm-up is the cost of the policy best for "
         "ever. Heuristics are tuned on simulated demand and judged alike. Seconds are those of training all seeds "
         "together, compilation included.",
         "",
