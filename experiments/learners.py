@@ -24,20 +24,20 @@ _DQN = {
     "target_rate": 0.03,
 }  # fmt: skip
 
-_NETWORK = MLP(initial_log_std=-2.0)  # quantities are explored by about a seventh of half their range
-_ACTOR = {"network": MLP(activation="relu", initial_log_std=-2.0)}
-_GRADIENT = {"network": _NETWORK, "branches": 8, "entropy_coef": 0.03}
+_LOG_STD = -2.0  # quantities are explored by about a seventh of half their range
+_ON_POLICY = {"network": MLP(initial_log_std=_LOG_STD), "branches": 8, "entropy_coef": 0.03}
+_CONTINUOUS = {"network": MLP(activation="relu", initial_log_std=_LOG_STD)}
 
 # Class, iterations, and what differs from the defaults of the class.
 LEARNERS: dict[str, tuple[Any, int, dict[str, Any]]] = {
-    "ppo": (PPO, 500, _GRADIENT | {"learning_rate": 2e-3, "entropy_coef": 0.06}),
-    "a2c": (A2C, 1000, _GRADIENT | {"learning_rate": 5e-3}),
-    "a3c": (A3C, 4000, _GRADIENT | {"learning_rate": 2e-3}),
-    "reinforce": (REINFORCE, 700, _GRADIENT | {"learning_rate": 5e-3}),
+    "ppo": (PPO, 500, _ON_POLICY | {"learning_rate": 2e-3, "entropy_coef": 0.06}),
+    "a2c": (A2C, 1000, _ON_POLICY | {"learning_rate": 5e-3}),
+    "a3c": (A3C, 4000, _ON_POLICY | {"learning_rate": 2e-3}),
+    "reinforce": (REINFORCE, 700, _ON_POLICY | {"learning_rate": 5e-3}),
     "dqn": (DQN, 2000, _DQN),
-    "ddpg": (DDPG, 1000, _ACTOR),
-    "td3": (TD3, 1000, _ACTOR),
-    "sac": (SAC, 1000, _ACTOR),
+    "ddpg": (DDPG, 1000, _CONTINUOUS),
+    "td3": (TD3, 1000, _CONTINUOUS),
+    "sac": (SAC, 1000, _CONTINUOUS),
 }
 
 

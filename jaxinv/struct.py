@@ -21,19 +21,15 @@ Class = TypeVar("Class")
 _RAW = (bool, int, float, str, list, tuple, np.ndarray, np.generic)
 
 
-def field(*, pytree_node: bool = True, **options: Any) -> Any:
-    """A field of a :func:`dataclass`: part of the tree or, with ``pytree_node`` off, of its structure."""
-    return dataclasses.field(metadata={"pytree_node": pytree_node}, **options)
-
-
 @overload
-@dataclass_transform(field_specifiers=(field,))
+@dataclass_transform()
 def dataclass(cls: Class, **options: Any) -> Class: ...
 @overload
-@dataclass_transform(field_specifiers=(field,))
+@dataclass_transform()
 def dataclass(**options: Any) -> Callable[[Class], Class]: ...
 def dataclass(cls: Any = None, **options: Any) -> Any:
     """A frozen dataclass that is a pytree, with ``replace(**changes)``; ``options`` of ``dataclasses.dataclass``.
+    Fields are parts of the tree but for those of :func:`static`.
 
     It does what ``flax.struct.dataclass`` does but for the registration: structures of classes that are registered
     by ``jax.tree_util.register_dataclass`` compare as equal when they have equally many leaves, whatever the classes
@@ -44,20 +40,20 @@ def dataclass(cls: Any = None, **options: Any) -> Any:
         return partial(dataclass, **options)
     made: Any = dataclasses.dataclass(frozen=True, **options)(cls)
     made.replace = _replace
-    nodes, static = [], []
+    nodes, fixed = [], []
     for spec in dataclasses.fields(made):
-        (nodes if spec.metadata.get("pytree_node", True) else static).append(spec.name)
+        (fixed if spec.metadata.get("static") else nodes).append(spec.name)
     keys = [GetAttrKey(name) for name in nodes]
 
     def flatten(tree: Any) -> tuple[tuple, tuple]:
-        return tuple(getattr(tree, name) for name in nodes), tuple(getattr(tree, name) for name in static)
+        return tuple(getattr(tree, name) for name in nodes), tuple(getattr(tree, name) for name in fixed)
 
     def flatten_with_keys(tree: Any) -> tuple[tuple, tuple]:
         children, structure = flatten(tree)
         return tuple(zip(keys, children, strict=True)), structure
 
     def unflatten(structure: tuple, children: Any) -> Any:
-        return made(**dict(zip(nodes, children, strict=True)), **dict(zip(static, structure, strict=True)))
+        return made(**dict(zip(nodes, children, strict=True)), **dict(zip(fixed, structure, strict=True)))
 
     jax.tree_util.register_pytree_with_keys(made, flatten_with_keys, unflatten, flatten)
     return made
@@ -83,7 +79,7 @@ def leaf(
     ``make_params`` fills the array with (see ``env.given``): without it the field has none.
     """
     limits = {"dtype": dtype, "low": low, "high": high, "above": above}
-    metadata = {"pytree_node": True, "shape": shape, "default": default, **limits}
+    metadata = {"shape": shape, "default": default, **limits}
     if default is None:  # the field may be left out
         return dataclasses.field(metadata=metadata, default=None)
     if shape or default is dataclasses.MISSING:
@@ -94,9 +90,7 @@ def leaf(
 
 def static(default: Any = dataclasses.MISSING) -> Any:
     """A field that is part of the tree's structure: compiled code specialises on its value."""
-    if default is dataclasses.MISSING:
-        return field(pytree_node=False)
-    return field(pytree_node=False, default=default)
+    return dataclasses.field(metadata={"static": True}, default=default)
 
 
 class Typed:

@@ -18,7 +18,7 @@ def test_structures_of_different_classes_differ():
 @struct.dataclass
 class Item:
     stock: jax.Array
-    name: str = struct.field(pytree_node=False)
+    name: str = struct.static()
 
 
 def test_static_fields_are_structure_and_others_the_tree():

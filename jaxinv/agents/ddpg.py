@@ -40,13 +40,7 @@ class DDPG(OffPolicy):
 
     def policy(self, state: OffPolicyState) -> NetworkPolicy:
         """The deterministic policy learned so far."""
-        return NetworkPolicy(
-            network=self._actor,
-            params=state.average_params["actor"],
-            statistics=state.observation_statistics if self.normalise_observation else None,
-            action_space=state.action_space,
-            squashed=True,
-        )
+        return self._acting(state, self._actor, state.average_params["actor"], squashed=True)
 
     # -- networks -------------------------------------------------------------------------------------------------
     @property
