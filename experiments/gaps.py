@@ -11,9 +11,11 @@ import numpy as np
 from experiments import learners
 from experiments.heuristics import tuned
 from experiments.published import Problem
+from jaxinv.agents import DCL
 from jaxinv.env.dual_sourcing import DualSourcing
 from jaxinv.env.instances import Instance
 from jaxinv.evaluate import mean_interval, sample_paths
+from jaxinv.optimise import Pathwise
 from jaxinv.train import fit
 
 _MAX_TRIPLES = 2e9  # states x actions x outcomes up to which an optimum is computed
@@ -26,9 +28,6 @@ class Benchmark:
 
     def __init__(self, instance: Instance, num_paths: int):
         self.problem = Problem(instance, _MAX_TRIPLES, num_paths)
-        self.kind, self.env = learners.decision(
-            self.problem.env, self.problem.params, self.problem.model, self._demand_paths
-        )
 
     def _demand_paths(self) -> Any:
         problem = self.problem
@@ -55,8 +54,8 @@ class Benchmark:
         return float(jnp.minimum(params.regular_cost, params.expedited_cost) * params.demand.mean())
 
     @functools.cached_property
-    def heuristic(self) -> tuple[str, float]:
-        """The cheapest heuristic of the problem, tuned, and its cost."""
+    def heuristic(self) -> tuple[str, float, Any]:
+        """The cheapest heuristic of the problem, tuned: its name, its cost and itself."""
         found = tuned(
             self.problem.env,
             self.problem.params,
@@ -67,26 +66,38 @@ class Benchmark:
         )
         costs = {name: self.problem.cost(policy)[0] for name, policy in found.items()}
         best = min(costs, key=lambda name: costs[name])
-        return best, costs[best]
+        return best, costs[best], found[best]
+
+    def _structure(self, agent: str, heuristic: Any) -> dict[str, Any]:
+        """What of a learner follows from the problem."""
+        kind, horizon = learners.LEARNERS[agent][0], getattr(self.problem.env, "horizon", None)
+        if issubclass(kind, DCL):
+            return {"teacher": heuristic}
+        if issubclass(kind, Pathwise) and horizon is not None:
+            return {"warmup": 0, "num_steps": horizon, "stagger": False}
+        return {}
 
     def row(self, agent: str, num_seeds: int, budget: float) -> dict[str, Any] | None:
         """A row of the table; None for a learner that cannot decide what the problem asks for."""
-        if not learners.applies(agent, self.kind):
+        problem = self.problem
+        decided = learners.decision(agent, problem.env, problem.params, problem.model, self._demand_paths)
+        if decided is None:
             return None
-        algo = learners.learner(agent, self.env, budget)
-        trained = fit(algo, self.problem.params, jax.random.key(0), num_seeds=num_seeds, chunk=_CHUNK, progress=False)
+        env, judged_in = decided
+        name, heuristic, policy = self.heuristic
+        algo = learners.learner(agent, env, budget, **self._structure(agent, policy))
+        trained = fit(algo, problem.params, jax.random.key(0), num_seeds=num_seeds, chunk=_CHUNK, progress=False)
         states = [trained.state]
         if num_seeds > 1:
             states = [jax.tree.map(lambda x, i=i: x[i], trained.state) for i in range(num_seeds)]
-        judged = [self.problem.cost(algo.policy(state), self.env) for state in states]
+        judged = [problem.cost(algo.policy(state), judged_in) for state in states]
         reference, optimum = self.reference
-        name, heuristic = self.heuristic
         gaps = 100 * (np.array([cost for cost, _ in judged]) - optimum) / abs(optimum)
         # Noise of the seeds and, where costs are simulated, of the paths, which all seeds share.
         error = 100 * max(error or 0.0 for _, error in judged) / abs(optimum)
         low, high = np.asarray(mean_interval(jnp.asarray(gaps)[:, None])) if num_seeds > 1 else (gaps[0], gaps[0])
         return {
-            "instance": self.problem.instance.name,
+            "instance": problem.instance.name,
             "agent": agent,
             "cost": float(np.mean([cost for cost, _ in judged])),
             "gap": float(gaps.mean()),

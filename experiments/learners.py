@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from experiments import heuristics
-from jaxinv.agents import A2C, A3C, DDPG, DQN, MLP, PPO, REINFORCE, SAC, TD3, OffPolicy
+from jaxinv.agents import A2C, A3C, DCL, DDPG, DQN, MLP, PPO, REINFORCE, SAC, TD3, OffPolicy
 from jaxinv.env.distribution import Distribution
 from jaxinv.env.serial import Serial
 from jaxinv.env.single_item import SingleItem
-from jaxinv.env.wrappers import EnumeratedActions, OrderUpTo, Steered
+from jaxinv.env.wrappers import EnumeratedActions, OrderUpTo, RoundToBatches, Steered
+from jaxinv.optimise import Pathwise
 from jaxinv.policies import BalancedBaseStock, EchelonBaseStock
 from jaxinv.policies.clark_scarf import newsvendor_levels
 
@@ -38,10 +39,12 @@ LEARNERS: dict[str, tuple[Any, int, dict[str, Any]]] = {
     "ddpg": (DDPG, 1000, _CONTINUOUS),
     "td3": (TD3, 1000, _CONTINUOUS),
     "sac": (SAC, 1000, _CONTINUOUS),
+    "dcl": (DCL, 3, {"states_at_once": 8}),
+    "pathwise": (Pathwise, 1000, {}),
 }
 
 
-def learner(name: str, env: Any, budget: float = 1.0) -> Any:
+def learner(name: str, env: Any, budget: float = 1.0, **fields: Any) -> Any:
     """The learner for an environment; ``budget`` is the part of its usual number of iterations.
 
     Raises ``ValueError`` for a name that is not known.
@@ -49,36 +52,44 @@ def learner(name: str, env: Any, budget: float = 1.0) -> Any:
     if name not in LEARNERS:
         raise ValueError(f"no learner {name!r}; there are {', '.join(LEARNERS)}")
     kind, updates, numbers = LEARNERS[name]
-    return kind(env=env, num_updates=max(1, round(budget * updates)), **numbers)
+    return kind(env=env, num_updates=max(1, round(budget * updates)), **numbers | fields)
 
 
-def applies(name: str, kind: str) -> bool:
-    """Whether a learner can decide what :func:`decision` says; all others take both kinds."""
-    asked = "discrete" if issubclass(LEARNERS[name][0], DQN) else "continuous"
-    return kind == asked or not issubclass(LEARNERS[name][0], OffPolicy)
+def decision(name: str, env: Any, params: Any, model: Any, paths: Callable[[], Any]) -> tuple[Any, Any] | None:
+    """What a learner decides: the environment with these actions, and the one that its policy is judged in; None where
+    it cannot.
 
-
-def decision(env: Any, params: Any, model: Any, paths: Callable[[], Any]) -> tuple[str, Any]:
-    """What learners decide: whether it is "discrete" or "continuous", and the environment with these actions.
-
-    Where there is a finite ``model`` they choose one of its actions. Where demand and orders are continuous they choose
-    order-up-to levels. In any other problem they shift the parameters of a heuristic, which ``paths`` draws simulated
-    demand for.
+    Where there is a finite ``model`` it chooses one of its actions; where demand and orders are continuous, order-up-to
+    levels. In any other problem it shifts the parameters of a heuristic, which ``paths`` draws simulated demand for. A
+    learner that needs slopes chooses levels of whole units, too, and learns as if they were not whole.
     """
-    if model is not None:
-        return "discrete", EnumeratedActions(env, model)
+    kind = LEARNERS[name][0]
+    slopes = issubclass(kind, Pathwise)
+    if model is not None and not slopes:
+        chosen = EnumeratedActions(env, model)
+        return None if issubclass(kind, OffPolicy) and not issubclass(kind, DQN) else (chosen, chosen)
+    if issubclass(kind, DQN | DCL):
+        return None
     levels = _newsvendor_levels(env, params)
     if levels is not None:
-        return "continuous", OrderUpTo(env, tuple(_ROOM * levels) if levels.ndim else float(_ROOM * levels))
+        top = tuple(_ROOM * levels) if levels.ndim else float(_ROOM * levels)
+        return OrderUpTo(env, top), OrderUpTo(env if model is None else RoundToBatches(env), top)
+    if model is not None:
+        return None
+    chosen = _shifted_heuristic(env, params, paths)
+    return chosen, chosen
+
+
+def _shifted_heuristic(env: Any, params: Any, paths: Callable[[], Any]) -> Any:
     if isinstance(env, Distribution):
-        return "continuous", Steered(env, EchelonBaseStock.of(env, params), ("warehouse_level", "store_level"))
+        return Steered(env, EchelonBaseStock.of(env, params), ("warehouse_level", "store_level"))
     found = heuristics.candidates(env, params, paths).values()
     policy, names = next((each.policy, each.names) for each in found if isinstance(each, heuristics.Around))
-    return "continuous", Steered(env, policy, names)
+    return Steered(env, policy, names)
 
 
 def _newsvendor_levels(env: Any, params: Any) -> np.ndarray | None:
-    """Order-up-to levels [*cells] that learners look for better ones around; None where orders are whole."""
+    """Order-up-to levels [*cells] that learners look for better ones around; None where none are known."""
     if isinstance(env, SingleItem):
         return np.asarray(float(params.demand.mean()) * (env.lead_time + 1.0))
     if isinstance(env, Serial):

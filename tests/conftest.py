@@ -4,9 +4,20 @@ import os
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 
 import jax
+import jaxlib
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_configure(config):
+    """Most tests run a program once and take half the time where the compiler does less. Slow ones get all it does."""
+    if config.option.markexpr == "slow":
+        return
+    jax.config.update("jax_disable_most_optimizations", True)
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # for processes that tests start
+    if jaxlib.version.__version_info__[:2] == (0, 10):  # later ones do not know it
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false".strip()
 
 
 @pytest.fixture(scope="module", autouse=True)

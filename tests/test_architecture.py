@@ -21,7 +21,7 @@ ALLOWED = {
     "data": {"struct", "demand"},
     "policies": {"struct", "demand", "env"},
     "evaluate": {"struct", "demand", "env", "policies"},
-    "optimise": {"struct", "demand", "env", "policies", "evaluate"},
+    "optimise": {"struct", "sharding", "demand", "env", "policies", "evaluate", "agents"},
     "solvers": {"struct", "demand", "env", "policies"},
     "agents": {"struct", "sharding", "demand", "env", "policies", "evaluate"},
     "train": {"struct", "sharding", "env", "agents"},

@@ -1,6 +1,7 @@
 """Learners, compiled together with the environments that they learn in."""
 
 from jaxinv.agents.a2c import A2C, A3C
+from jaxinv.agents.dcl import DCL
 from jaxinv.agents.ddpg import DDPG, TD3
 from jaxinv.agents.dqn import DQN
 from jaxinv.agents.learner import Learner
@@ -16,6 +17,7 @@ from jaxinv.agents.sequence import GRU, SequenceNetwork, Transformer
 __all__ = [
     "A2C",
     "A3C",
+    "DCL",
     "DDPG",
     "DQN",
     "GRU",

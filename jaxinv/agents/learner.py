@@ -9,7 +9,7 @@ import optax
 from jax import Array
 
 from jaxinv import sharding, struct
-from jaxinv.agents.networks import MLP
+from jaxinv.agents.networks import MLP, over_batch
 from jaxinv.agents.normalise import RunningStatistics
 from jaxinv.agents.policy import NetworkPolicy
 from jaxinv.env.core import Environment, Ledger
@@ -121,6 +121,10 @@ class Learner(struct.Typed):
         return NetworkPolicy(
             network=network, params=params, statistics=statistics, action_space=state.action_space, **fields
         )
+
+    def _apply(self, params: Any, observation: Any, space: Any) -> tuple[tuple, Array]:
+        """The network's heads and values of a batch of standardised observations."""
+        return over_batch(lambda x: self.network.apply(params, x, space), observation)  # type: ignore[misc]
 
     def _standardise(self, state: Any, observation: Any) -> Any:
         return state.observation_statistics.standardise(observation) if self.normalise_observation else observation

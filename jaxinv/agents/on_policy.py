@@ -11,7 +11,6 @@ from jaxinv import sharding, struct
 from jaxinv.agents import distributions, returns
 from jaxinv.agents.imitation import imitate
 from jaxinv.agents.learner import Learner, LearnerState
-from jaxinv.agents.networks import over_batch
 from jaxinv.agents.normalise import RunningStatistics
 from jaxinv.agents.policy import NetworkPolicy
 from jaxinv.evaluate import location_cost
@@ -283,10 +282,6 @@ class OnPolicy(Learner):
         raise NotImplementedError
 
     # -- small parts ----------------------------------------------------------------------------------------------
-    def _apply(self, params: Any, observation: Any, space: Any) -> tuple[tuple, Array]:
-        """Heads and values of a batch of observations."""
-        return over_batch(lambda x: self.network.apply(params, x, space), observation)
-
     def _branch(self, state: OnPolicyState) -> OnPolicyState:
         """All environments of a group where the first of them is."""
         if self.branches == 1:

@@ -2,11 +2,13 @@
 
 from jaxinv.optimise.hindsight import hindsight_bound
 from jaxinv.optimise.hindsight_network import hindsight_plan
+from jaxinv.optimise.pathwise import Pathwise
 from jaxinv.optimise.search import SearchResult, cross_entropy, grid_search, mean_cost
 from jaxinv.optimise.tuning import FromFactors, tune
 
 __all__ = [
     "FromFactors",
+    "Pathwise",
     "SearchResult",
     "cross_entropy",
     "grid_search",

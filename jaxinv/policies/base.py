@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -9,6 +10,12 @@ from jaxinv import struct
 from jaxinv.policies.following import Following
 from jaxinv.policies.rebalancing import Rebalancing
 from jaxinv.policies.sizing import Factor, Sizing
+
+
+def whole_units(units: Array) -> Array:
+    """Units rounded, none below 0. Slopes are those without rounding, for learning along gradients."""
+    units = jnp.maximum(units, 0.0)
+    return units + jax.lax.stop_gradient(jnp.round(units) - units)
 
 
 @struct.dataclass(kw_only=True)
@@ -48,7 +55,7 @@ class Heuristic(struct.Typed):
         else:  # as if a unit were worth less where more is expected to be sold
             scale = self.following.scale(env, state, params)
             orders = scale * self.orders(position / scale, env, state, params)
-        return env.order_action(jnp.maximum(jnp.round(orders), 0.0), flows)
+        return env.order_action(whole_units(orders), flows)
 
     def per_cell(self, name: str, env: Any) -> Array:
         """The parameter ``name`` as an array of the shape of the environment's cells."""

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from jaxinv import train
-from jaxinv.agents import A2C, A3C, DDPG, DQN, MLP, PPO, REINFORCE, SAC, TD3
+from jaxinv.agents import A2C, A3C, DCL, DDPG, DQN, MLP, PPO, REINFORCE, SAC, TD3
 from jaxinv.env import core, spaces
+from jaxinv.optimise import Pathwise
 from tests.agents import probes
 
 PARAMS = core.EnvParams(max_steps_in_episode=7)
@@ -46,6 +47,11 @@ LEARNERS = {
     "DDPG": (DDPG, CONTINUOUS | {"target_noise": 0.2}),
     "TD3": (TD3, CONTINUOUS),
     "SAC": (SAC, CONTINUOUS),
+    "DCL": (
+        DCL,
+        ON_POLICY | {"warmup": 2, "spacing": 1, "scenarios": 7, "depth": 3, "fit_steps": 20, "batch_size": 16},
+    ),
+    "Pathwise": (Pathwise, ON_POLICY | {"env": Follow(), "warmup": 2}),
 }
 # Another value of every number.
 CHANGES = {
@@ -59,6 +65,8 @@ CHANGES = {
 INERT = {
     "REINFORCE": {"gae_lambda"},
     "SAC": {"exploration_noise", "target_noise", "target_noise_clip"},
+    "DCL": {"average_reward_rate", "discount"},  # what follows does not depend on the action here
+    "Pathwise": {"average_reward_rate"},
 }
 
 # A2C is A3C without staleness, REINFORCE has nothing of its own to be vmapped; of the others SAC has most.

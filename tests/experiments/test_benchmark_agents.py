@@ -10,7 +10,7 @@ from experiments.benchmark_agents import FAMILIES, Config, chosen, markdown, run
 from experiments.gaps import Benchmark
 from experiments.problem import ProblemConfig
 from jaxinv.env import instances
-from jaxinv.env.wrappers import EnumeratedActions, OrderUpTo, Steered
+from jaxinv.env.wrappers import EnumeratedActions, OrderUpTo, RoundToBatches, Steered
 
 TINY = ProblemConfig(
     env="SingleItem-v0",
@@ -53,27 +53,25 @@ def test_errors_come_before_learning(config, message):
         run(Config(**config))
 
 
-def test_what_learners_decide():
-    def benchmark(name):
-        return Benchmark(next(i for i in instances() if i.name == name), num_paths=2)
-
-    kinds = {
-        "zipkin2008/poisson-p4-L2": ("discrete", EnumeratedActions),
-        "alvo2023/one-store-L1-p4": ("continuous", OrderUpTo),
-        "alvo2023/serial-L1-p4": ("continuous", OrderUpTo),
-        "kaynov2024/instance11": ("continuous", Steered),
-    }
-    for name, (kind, wrapper) in kinds.items():
-        found = benchmark(name)
-        assert (found.kind, type(found.env)) == (kind, wrapper)
+CHOICES, LEVELS, SHIFTS = EnumeratedActions, OrderUpTo, Steered
 
 
 @pytest.mark.parametrize(
-    ("agent", "kinds"),
-    [("ppo", {"discrete", "continuous"}), ("dqn", {"discrete"}), ("sac", {"continuous"}), ("td3", {"continuous"})],
+    ("instance", "wrappers"),
+    [
+        ("zipkin2008/poisson-p4-L2", {"ppo": CHOICES, "dqn": CHOICES, "dcl": CHOICES, "sac": None, "pathwise": LEVELS}),
+        ("demoor2022/m2-exp1", {"ppo": CHOICES, "dcl": CHOICES, "td3": None, "pathwise": None}),
+        ("alvo2023/one-store-L1-p4", {"ppo": LEVELS, "dqn": None, "dcl": None, "sac": LEVELS, "pathwise": LEVELS}),
+        ("alvo2023/serial-L1-p4", {"ppo": LEVELS, "td3": LEVELS, "pathwise": LEVELS}),
+        ("kaynov2024/instance11", {"ppo": SHIFTS, "sac": SHIFTS, "dqn": None, "pathwise": SHIFTS}),
+    ],
 )
-def test_kinds_of_actions(agent, kinds):
-    assert {kind for kind in ("discrete", "continuous") if learners.applies(agent, kind)} == kinds
+def test_what_learners_decide(instance, wrappers):
+    problem = Benchmark(next(i for i in instances() if i.name == instance), num_paths=2).problem
+    found = {name: learners.decision(name, problem.env, problem.params, problem.model, list) for name in wrappers}
+    assert {name: pair if pair is None else type(pair[0]) for name, pair in found.items()} == wrappers
+    if problem.model is not None and found["pathwise"] is not None:
+        assert isinstance(found["pathwise"][1].env, RoundToBatches)
 
 
 def test_a_row_is_judged_by_the_optimum(tmp_path):

@@ -1,0 +1,234 @@
+"""Deep Controlled Learning (Temizoz et al. 2025, European Journal of Operational Research 324(1), arXiv:2011.15122):
+policy iteration by simulation, compiled together with the environment."""
+
+import dataclasses
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from jaxinv import sharding, struct
+from jaxinv.agents import distributions
+from jaxinv.agents.imitation import imitate
+from jaxinv.agents.learner import Learner, LearnerState
+from jaxinv.agents.networks import MLP
+from jaxinv.agents.normalise import RunningStatistics
+from jaxinv.agents.policy import NetworkPolicy
+from jaxinv.env import spaces
+
+
+@struct.dataclass(kw_only=True)
+class Samples:
+    """What was found out about S states; leaves [S, ...]."""
+
+    observation: Any
+    action_mask: Any
+    best: Array  # int32, the action that was found best
+
+
+@struct.dataclass(kw_only=True)
+class DCL(Learner):
+    """Deep Controlled Learning as its own configuration, see :class:`~jaxinv.agents.learner.Learner`, for one choice
+    among listed actions.
+
+    An iteration is a generation. It visits states by the current policy: ``num_steps`` of each environment,
+    ``spacing`` periods apart. In each of them the legal actions are compared by simulation: the action, then the
+    current policy, for ``depth`` periods in all, on exogenous paths that the actions have in common. After each of
+    ``rounds`` the better half of the actions stays and meets twice as many paths, so that most are spent on what is
+    hard to tell apart (sequential halving: Karnin, Koren and Somekh 2013, ICML); what is left at the end has met
+    ``scenarios``. Then ``fit_steps`` steps on ``batch_size`` of the states fit the network to the actions that were
+    found best, and its likeliest action is the next policy.
+
+    The first policy imitates the ``teacher``, any heuristic for the problem, where there is one, as
+    :class:`~jaxinv.agents.on_policy.OnPolicy` does.
+    """
+
+    network: nn.Module = struct.static(MLP(activation="relu", shared=True))
+    num_envs: int = struct.static(256)
+    num_steps: int = struct.static(16)
+    num_updates: int = struct.static(4)
+    warmup: int = struct.static(100)  # periods before the first states are taken
+    spacing: int = struct.static(4)
+    scenarios: int = struct.static(256)
+    depth: int = struct.static(40)
+    rounds: int = struct.static(3)
+    fit_steps: int = struct.static(2000)
+    batch_size: int = struct.static(256)
+    states_at_once: int = struct.static(64)  # that are compared side by side
+    teacher_periods: int = struct.static(2000)
+
+    teacher: Any = None  # a policy for the environment
+    discount: Array = struct.leaf(1.0, low=0.0, high=1.0)
+    max_grad_norm: Array = struct.leaf(10.0, above=0.0)
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("spacing", "depth", "rounds", "fit_steps", "batch_size", "states_at_once", "teacher_periods"):
+            self._at_least(name, 1)
+        self._at_least("warmup", 0)
+        self._at_least("scenarios", 2**self.rounds - 1)
+
+    @property
+    def steps_per_update(self) -> int:
+        """Environment steps that one generation takes, nearly all of them in simulations."""
+        num_actions = self.env.action_space(self.env.default_params()).n  # type: ignore[union-attr]
+        paths = sum((end - begin) * left for begin, end, left in self._rounds(num_actions))
+        return self.num_envs * self.num_steps * (self.spacing + paths * self.depth)
+
+    # -- public ---------------------------------------------------------------------------------------------------
+    def init(self, key: Array, env_params: Any) -> LearnerState:
+        """State before the first generation."""
+        key, env_key, time_key, network_key, teacher_key, run_key = jax.random.split(key, 6)
+        env_state, observation, action_mask = self._start(env_key, time_key, env_params)
+        action_space = jax.tree.map(jnp.asarray, self.env.action_space(env_params))
+        if not isinstance(action_space, spaces.Discrete) or action_space.shape:
+            raise ValueError(f"DCL.env must have one choice among listed actions, got {action_space}")
+        example = jax.tree.map(lambda x: x[0], observation)
+        state = LearnerState(
+            key=key,
+            updates=jnp.int32(0),
+            params=self.network.init(network_key, example, action_space),
+            opt_state=None,
+            env_state=env_state,
+            observation=observation,
+            action_mask=action_mask,
+            observation_statistics=RunningStatistics.like(example, memory=50).update(observation),
+            average_reward=jnp.float32(0),
+            action_space=action_space,
+        )
+        if self.teacher is not None:
+            state = imitate(self, state, env_params, teacher_key)
+        if self.warmup:
+            state, (visited, _) = self._visit(state, env_params, run_key, self.warmup)
+            if self.teacher is None:  # weights that have learned nothing do not mind other units
+                seen = jax.vmap(jax.vmap(lambda x: self.env.observe(x, env_params)))(visited)
+                state = dataclasses.replace(state, observation_statistics=state.observation_statistics.update(seen))
+        return state
+
+    def update(self, state: LearnerState, env_params: Any) -> tuple[LearnerState, dict[str, Array]]:
+        """One generation. Metrics are scalars: ``reward`` is the mean per period and environment of the policy that is
+        improved, ``changed`` the part of the states where another action is better and ``improvement`` by how much on
+        average, ``loss`` and ``agreement`` are those of the network at the end."""
+        key, visit_key, compare_key, fit_key = jax.random.split(state.key, 4)
+        state, (visited, reward) = self._visit(state, env_params, visit_key, self.num_steps * self.spacing)
+        env_states = jax.tree.map(lambda x: x[:: self.spacing].reshape(-1, *x.shape[2:]), visited)
+        samples, metrics = self._compare(state, env_states, env_params, compare_key)
+        state, fitted = self._fit(state, samples, fit_key)
+        metrics |= fitted | {"reward": jnp.mean(reward)}
+        return dataclasses.replace(state, key=key, updates=state.updates + 1), metrics
+
+    def policy(self, state: LearnerState) -> NetworkPolicy:
+        """The policy learned so far."""
+        return self._acting(state, self.network, state.params)
+
+    # -- visiting -------------------------------------------------------------------------------------------------
+    def _visit(self, state: LearnerState, env_params: Any, key: Array, periods: int) -> tuple[LearnerState, Any]:
+        """The state after the environments ran for some periods, and (their states before each, rewards)
+        [periods, N, ...]."""
+        policy, num_uniforms = self.policy(state), self.env.num_step_uniforms(env_params)
+        step = jax.vmap(self.env.step_from_uniforms, in_axes=(0, 0, 0, None))
+
+        def period(carry, key):
+            env_state, _, _ = carry
+            action = jax.vmap(lambda x: policy(self.env, x, env_params))(env_state)
+            u = jax.random.uniform(key, (self.num_envs, num_uniforms))
+            observation, following, reward, _, _, info = step(u, env_state, action, env_params)
+            return (following, observation, info["action_mask"]), (env_state, reward)
+
+        carry = state.env_state, state.observation, state.action_mask
+        (env_state, observation, mask), visits = jax.lax.scan(period, carry, jax.random.split(key, periods))
+        return dataclasses.replace(state, env_state=env_state, observation=observation, action_mask=mask), visits
+
+    # -- comparing ------------------------------------------------------------------------------------------------
+    def _compare(self, state: LearnerState, env_states: Any, env_params: Any, key: Array) -> tuple[Samples, dict]:
+        """Samples of environment states [S, ...], and scalars about them."""
+
+        def of_state(inputs: tuple[Any, Array]) -> tuple[Array, Array, Array]:
+            env_state, key = inputs
+            return self._halve(state, env_state, env_params, key)
+
+        keys = jax.random.split(key, jax.tree.leaves(env_states)[0].shape[0])
+        best, loss, current = jax.lax.map(of_state, (env_states, keys), batch_size=self.states_at_once)
+        observation = jax.vmap(lambda x: self.env.observe(x, env_params))(env_states)
+        mask = jax.vmap(lambda x: self.env.action_mask(x, env_params))(env_states)
+        improvement = jnp.take_along_axis(loss, current[:, None], 1)[:, 0]
+        samples = Samples(observation=observation, action_mask=mask, best=best)
+        return samples, {"changed": jnp.mean(best != current), "improvement": jnp.mean(improvement)}
+
+    def _halve(self, state: LearnerState, env_state: Any, env_params: Any, key: Array) -> tuple[Array, Array, Array]:
+        """In one state: the best action, by how much others are worse [A] and the current policy's action."""
+        num_actions = state.action_space.n
+        mask = self.env.action_mask(env_state, env_params)
+        policy = self.policy(state)
+        current = policy(self.env, env_state, env_params)
+        paths = jax.vmap(lambda key: self.env.sample_path(key, env_state, env_params, self.depth))(
+            jax.random.split(key, self.scenarios)
+        )
+        weights = self.discount ** jnp.arange(self.depth)
+
+        def total(action: Array, path: Any) -> Array:
+            """Reward of an action along one path."""
+
+            def period(carry, inputs):
+                env_state, done = carry
+                exo, weight, first = inputs
+                chosen = jax.lax.cond(first, lambda: action, lambda: policy(self.env, env_state, env_params))
+                following, outcome = self.env.transition(env_state, chosen, exo, env_params)
+                reward = jnp.where(done, 0.0, weight * outcome.reward)
+                return (following, done | outcome.terminated), reward
+
+            first = jnp.arange(self.depth) == 0
+            _, rewards = jax.lax.scan(period, (env_state, jnp.bool_(False)), (path, weights, first))
+            return jnp.sum(rewards)
+
+        legal = jnp.ones(num_actions, bool) if mask is None else mask
+        loss = jnp.full(num_actions, jnp.inf)
+        sums = jnp.where(legal, 0.0, -jnp.inf)  # of the actions that are left
+        left = jnp.arange(num_actions)
+        for begin, end, count in self._rounds(num_actions):
+            sums, kept = jax.lax.top_k(sums, count)
+            left = left[kept]
+            seen = jax.tree.map(lambda x, part=slice(begin, end): x[part], paths)
+            rewards = jax.vmap(jax.vmap(total, (None, 0)), (0, None))(left, seen)  # [left, paths]
+            sums = sums + jnp.sum(rewards, 1)
+            means = sums / end
+            loss = loss.at[left].set(jnp.where(jnp.isfinite(means), jnp.max(means) - means, jnp.inf))
+        return left[jnp.argmax(sums)].astype(jnp.int32), loss, current
+
+    def _rounds(self, num_actions: int) -> list[tuple[int, int, int]]:
+        """Of each round the first of its paths, the first of the next and the number of actions that are left."""
+        ends = [round(self.scenarios * (2**i - 1) / (2**self.rounds - 1)) for i in range(self.rounds + 1)]
+        counts = [max(1, -(-num_actions // 2**i)) for i in range(self.rounds)]
+        return list(zip(ends, ends[1:], counts, strict=False))
+
+    # -- fitting --------------------------------------------------------------------------------------------------
+    def _fit(self, state: LearnerState, samples: Samples, key: Array) -> tuple[LearnerState, dict[str, Array]]:
+        """The state with weights that choose the best actions, and scalars about them."""
+        observation = self._standardise(state, samples.observation)
+        size = samples.best.shape[0]
+
+        def loss(params: Any, index: Array) -> tuple[Array, Array]:
+            batch = sharding.divide_samples(
+                jax.tree.map(lambda x: x[index], (observation, samples.action_mask, samples.best))
+            )
+            heads, _ = self._apply(params, batch[0], state.action_space)
+            chosen = distributions.distribution(state.action_space, heads, batch[1])
+            return -jnp.mean(chosen.log_prob(batch[2])), jnp.mean(chosen.mode() == batch[2])
+
+        def step(carry: Any, inputs: tuple[Array, Array]) -> tuple[Any, tuple[Array, Array]]:
+            params, opt_state = carry
+            key, remaining = inputs
+            index = jax.random.randint(key, (self.batch_size,), 0, size)
+            (value, agreement), grads = jax.value_and_grad(loss, has_aux=True)(params, index)
+            updates, opt_state = self._optimiser(self.learning_rate * remaining).update(grads, opt_state, params)
+            return (optax.apply_updates(params, updates), opt_state), (value, agreement)
+
+        inputs = jax.random.split(key, self.fit_steps), 1.0 - jnp.arange(self.fit_steps) / self.fit_steps
+        start = state.params, self._optimiser(self.learning_rate).init(state.params)
+        (params, _), (losses, agreements) = jax.lax.scan(step, start, inputs)
+        last = -min(100, self.fit_steps)
+        metrics = {"loss": jnp.mean(losses[last:]), "agreement": jnp.mean(agreements[last:])}
+        return dataclasses.replace(state, params=params), metrics

@@ -1,0 +1,147 @@
+"""Pathwise policy optimisation: descent along the gradient of what a policy costs in hindsight, through the transition
+(hindsight differentiable policy optimisation: Alvo, Russo and Kanoria 2023, arXiv:2306.11246)."""
+
+import dataclasses
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from jaxinv import sharding, struct
+from jaxinv.agents.learner import Learner, LearnerState
+from jaxinv.agents.networks import MLP
+from jaxinv.agents.normalise import RunningStatistics
+
+
+@struct.dataclass(kw_only=True)
+class Pathwise(Learner):
+    """A policy whose parameters follow the gradient of its mean reward, see :class:`~jaxinv.agents.learner.Learner`.
+
+    What happens does not depend on what is decided, so that the reward along an exogenous path is a function of the
+    policy's parameters that can be differentiated through every transition: there are no values to be learned, no
+    exploration, and no noise but that of the paths. An iteration is a step of the optimiser on ``num_envs`` new paths
+    of ``warmup`` + ``num_steps`` periods from new initial states. Rewards of the ``warmup`` are ignored, so that where
+    paths begin does not matter; set it to 0 where they begin as the problem does. Rewards count by the power of
+    ``discount``. Of each period only the state is stored and the rest is computed again on the way back.
+
+    What is learned are the weights of ``network``, whose actions are squashed into their bounds, so that the actions
+    must be boxes with two of them, as those of ``wrappers.OrderUpTo`` with a ``max_level`` are. With a ``heuristic`` it
+    is the fields of it that are ``learned``.
+
+    Gradients see slopes, not steps. In an environment with whole units, learn as if they were not and judge the policy
+    in one that rounds: the same wrappers around ``wrappers.RoundToBatches``. Heuristics round as they are, and pass
+    slopes as if they did not. A fixed cost of ordering is a step, and nothing is learned of it.
+    """
+
+    network: nn.Module = struct.static(MLP(shared=True))
+    num_envs: int = struct.static(512)
+    num_steps: int = struct.static(30)
+    num_updates: int = struct.static(1000)
+    warmup: int = struct.static(20)
+    learned: tuple[str, ...] = struct.static(())  # fields of the heuristic
+
+    heuristic: Any = None  # a policy for the environment, where learning starts
+    learning_rate: Array = struct.leaf(3e-3, low=0.0)
+    discount: Array = struct.leaf(1.0, low=0.0, high=1.0)
+    max_grad_norm: Array = struct.leaf(1.0, above=0.0)
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._at_least("warmup", 0)
+        fields = () if self.heuristic is None else tuple(vars(self.heuristic))
+        if bool(fields) != bool(self.learned) or not set(self.learned) <= set(fields):
+            raise ValueError(f"Pathwise.learned must name fields of the heuristic ({fields}), got {self.learned}")
+
+    @property
+    def steps_per_update(self) -> int:
+        return self.num_envs * (self.warmup + self.num_steps)
+
+    # -- public ---------------------------------------------------------------------------------------------------
+    def init(self, key: Array, env_params: Any) -> LearnerState:
+        """State before the first iteration; ``params`` are the weights, or the learned fields by name."""
+        key, state_key, time_key, network_key = jax.random.split(key, 4)
+        _, observation, _ = self._start(state_key, time_key, env_params)
+        example = jax.tree.map(lambda x: x[0], observation)
+        action_space = jax.tree.map(jnp.asarray, self.env.action_space(env_params))
+        if self.heuristic is None:
+            params = self.network.init(network_key, example, action_space)
+        else:
+            params = {name: getattr(self.heuristic, name) for name in self.learned}
+        return LearnerState(
+            key=key,
+            updates=jnp.int32(0),
+            params=params,
+            opt_state=self._optimiser(self.learning_rate).init(params),
+            env_state=None,
+            observation=None,
+            action_mask=None,
+            observation_statistics=RunningStatistics.like(example, memory=50),
+            average_reward=jnp.float32(0),
+            action_space=action_space,
+        )
+
+    def update(self, state: LearnerState, env_params: Any) -> tuple[LearnerState, dict[str, Array]]:
+        """One iteration. Metrics are scalars: ``reward`` and, by cause, ``gain/...`` and ``cost/...`` are means per
+        counted period and environment."""
+        key, state_key, time_key, path_key = jax.random.split(state.key, 4)
+        env_state, _, _ = self._start(state_key, time_key, env_params)
+        length = self.warmup + self.num_steps
+        paths = jax.vmap(lambda key, start: self.env.sample_path(key, start, env_params, length))(
+            jax.random.split(path_key, self.num_envs), env_state
+        )
+        samples = sharding.divide_samples((env_state, paths))
+        grads, (observation, metrics) = jax.grad(self._loss, has_aux=True)(state.params, state, samples, env_params)
+        optimiser = self._optimiser(self.learning_rate * self._annealed(state))
+        updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
+        return dataclasses.replace(
+            state,
+            key=key,
+            updates=state.updates + 1,
+            params=optax.apply_updates(state.params, updates),
+            opt_state=opt_state,
+            observation_statistics=state.observation_statistics.update(observation),
+        ), metrics
+
+    def policy(self, state: LearnerState) -> Any:
+        """The policy learned so far."""
+        return self._policy(state, state.params)
+
+    # -- small parts ----------------------------------------------------------------------------------------------
+    def _policy(self, state: LearnerState, params: Any) -> Any:
+        if self.heuristic is not None:
+            return dataclasses.replace(self.heuristic, **params)
+        return self._acting(state, self.network, params, squashed=True)
+
+    def _loss(self, params: Any, state: LearnerState, samples: Any, env_params: Any) -> tuple[Array, Any]:
+        """Mean cost, and the observations [T, N, ...] and scalars."""
+        policy = self._policy(state, params)
+        weights = self.discount ** jnp.arange(self.num_steps)
+        weights = jnp.concatenate([jnp.zeros(self.warmup), weights / jnp.mean(weights)])
+        transition = jax.vmap(self.env.transition, in_axes=(0, 0, 0, None))
+
+        @jax.checkpoint
+        def period(carry: Any, inputs: Any) -> Any:
+            env_state, ended = carry
+            exo, weight = inputs
+            action = jax.vmap(lambda x: policy(self.env, x, env_params, None))(env_state)
+            following, outcome = transition(env_state, action, exo, env_params)
+            counted = jnp.where(ended, 0.0, weight)
+            causes = self._by_cause(jax.tree.map(lambda x: _scaled(x, counted), outcome.ledger))
+            observation = jax.vmap(self.env.observe, in_axes=(0, None))(env_state, env_params)
+            return (following, ended | outcome.terminated), (jnp.mean(counted * outcome.reward), observation, causes)
+
+        env_state, paths = samples
+        paths = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), paths)
+        start = env_state, jnp.zeros(self.num_envs, bool)
+        _, (rewards, observation, causes) = jax.lax.scan(period, start, (paths, weights))
+        reward = jnp.sum(rewards) / self.num_steps
+        metrics = {"reward": reward} | jax.tree.map(lambda x: jnp.sum(x) / self.num_steps, causes)
+        return -reward, jax.lax.stop_gradient((observation, metrics))
+
+
+def _scaled(x: Array, weight: Array) -> Array:
+    """[N, ...] by weights [N]."""
+    return x * weight.reshape(-1, *(1,) * (x.ndim - 1))
