@@ -14,10 +14,11 @@ def pytest_configure(config):
     """Most tests run a program once and take half the time where the compiler does less. Slow ones get all it does."""
     if config.option.markexpr == "slow":
         return
-    jax.config.update("jax_disable_most_optimizations", True)
-    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # for processes that tests start
+    flags = ["--xla_backend_optimization_level=1"]
     if jaxlib.version.__version_info__[:2] == (0, 10):  # later ones do not know it
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false".strip()
+        flags.append("--xla_cpu_use_fusion_emitters=false")
+    # Read when the first backend starts, and by processes that tests start.
+    os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags]).strip()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -25,8 +25,7 @@ MAKE = {
     "DQN": lambda **fields: DQN(env=probes.MatchTheObservation(), **SIZES | REPLAY | fields),
     "SAC": lambda **fields: SAC(env=Follow(), **SIZES | REPLAY | fields),
 }
-SLOW = pytest.mark.slow
-kinds = pytest.mark.parametrize("kind", ["PPO", "DQN", pytest.param("SAC", marks=SLOW)])
+kinds = pytest.mark.parametrize("kind", ["PPO", "DQN", pytest.param("SAC", marks=pytest.mark.slow)])
 
 
 def fit(kind, num_devices, fields=None, **options):
@@ -75,7 +74,8 @@ def test_environments_are_divided_and_the_result_is_the_same(kind, tmp_path):
     assert_equal(fewer.state, alone.state, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["PPO", *(pytest.param(kind, marks=SLOW) for kind in ("DQN", "SAC"))])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["PPO", "DQN", "SAC"])
 def test_whole_seeds_are_divided_where_they_can_be(kind):
     alone = train.fit(MAKE[kind](), PARAMS, KEY, chunk=2, progress=False, num_seeds=2)
     both = fit(kind, 2, num_seeds=2)

@@ -23,7 +23,12 @@ def cost(policy, env, key):
 
 
 @pytest.mark.parametrize(
-    "env", [DiscreteOrders(ENV, max_order=12), EnumeratedActions(ENV, ENV.finite_model(PARAMS)), OrderUpTo(ENV, 40.0)]
+    "env",
+    [
+        pytest.param(DiscreteOrders(ENV, max_order=12), marks=pytest.mark.slow),  # choices, like the next
+        EnumeratedActions(ENV, ENV.finite_model(PARAMS)),
+        OrderUpTo(ENV, 40.0),
+    ],
 )
 def test_it_does_what_the_heuristic_does(env, key):
     learner = A2C(env=env, teacher=TEACHER, **SMALL)

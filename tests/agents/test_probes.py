@@ -21,8 +21,8 @@ LEARNERS = CRITICS | {
 
 
 def of_kinds(kinds):
-    # A3C without staleness is A2C, which is another test.
-    marked = [pytest.param(kind, marks=pytest.mark.slow) if kind == "A3C" else kind for kind in kinds]
+    # A3C without staleness is A2C, which is another test, and REINFORCE is A2C but for its returns.
+    marked = [pytest.param(kind, marks=[pytest.mark.slow] * (kind in ("A2C", "A3C"))) for kind in kinds]
     return pytest.mark.parametrize("kind", marked)
 
 

@@ -22,6 +22,7 @@ def run(monkeypatch, *arguments):
     stress.main()
 
 
+@pytest.mark.slow
 def test_a_quick_run(monkeypatch, tmp_path, capsys):
     """An outage costs every policy sales and stock; base-stock, whose orders wait, recovers soon."""
     settings = ("--set", "lead_time=2", "stockout_cost=19", "demand=geometric", "demand.mean=3")

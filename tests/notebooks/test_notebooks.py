@@ -14,7 +14,7 @@ METADATA = {
 }
 
 
-SLOW = {"03_train_and_compare"}  # a minute of compilation
+SLOW = {"01_quickstart", "03_train_and_compare"}  # a minute of compilation each
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)

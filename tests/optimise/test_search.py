@@ -67,6 +67,7 @@ def test_parameters_without_spread_stay_where_they_are(lost_sales):
     assert found.policy.level != 20
 
 
+@pytest.mark.slow
 def test_tuning_finds_the_published_best_whatever_the_seed(lost_sales):
     env, params, paths = lost_sales
     best = mean_cost(CappedBaseStock(level=26.0, cap=5.0), env, params, paths, WARMUP).sum()

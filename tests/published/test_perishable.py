@@ -272,7 +272,11 @@ LARGE = {
 }
 
 
-@pytest.mark.parametrize("row", LARGE, ids="m{0[0]}-L{0[1]}-{0[2]}-f{0[3]}".format)
+@pytest.mark.parametrize(
+    "row",
+    [pytest.param(row, marks=[pytest.mark.slow] * (row != (4, 1, 1.0, 0.5))) for row in LARGE],
+    ids="m{0[0]}-L{0[1]}-{0[2]}-f{0[3]}".format,
+)
 def test_temizoz_base_stock(row):
     """Simulated as by the authors: 5,000 periods, after 100, of 1,000 paths. So their mean has our standard error."""
     level, published = LARGE[row]
