@@ -156,8 +156,8 @@ def tuned(
 
 # -- the heuristics of each problem -----------------------------------------------------------------------------------
 def _reach(demand: Any, lead_time: int) -> int:
-    """Units that no good policy of a single item goes beyond."""
-    return math.ceil(2.0 * float(demand.mean()) * (lead_time + 1) + 10)
+    """Units that no good policy of a single item goes beyond, whose demand may come in several streams."""
+    return math.ceil(2.0 * float(jnp.sum(demand.mean())) * (lead_time + 1) + 10)
 
 
 def _single_item(env: Any, params: Any, paths: Any) -> dict[str, Candidate]:

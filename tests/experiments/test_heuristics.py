@@ -6,7 +6,7 @@ import jax
 import pytest
 
 from experiments import heuristics
-from jaxinv.env import make, registered
+from jaxinv.env import build, instances, make, registered
 from jaxinv.env.single_item import SingleItem
 from jaxinv.evaluate import evaluate, sample_paths
 
@@ -18,6 +18,16 @@ def untuned(name, env, params, paths):
     """The policy that the search began with, if it began with one."""
     found = heuristics.candidates(env, params, lambda: paths)[name]
     return found.policy if isinstance(found, heuristics.Around) else None
+
+
+def test_demand_in_two_streams_is_covered_as_one():
+    """Customers who take the oldest and the freshest units: what is searched reaches beyond the published level, 11."""
+    instance = next(i for i in instances() if i.name == "temizoz2025/m4-L1-cv1-f0.5")
+    env, params = build(instance.env, instance.settings)
+    found = heuristics.candidates(env, params, None)
+    assert params.demand.shape == (2,)
+    assert found["BaseStock"].values["level"].max() > 20
+    assert found["BaseStockEW"].values["level"].max() > 20
 
 
 @pytest.mark.parametrize(
