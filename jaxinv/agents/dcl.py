@@ -43,7 +43,8 @@ class DCL(Learner):
     found best, and its likeliest action is the next policy.
 
     The first policy imitates the ``teacher``, any heuristic for the problem, where there is one, as
-    :class:`~jaxinv.agents.on_policy.OnPolicy` does.
+    :class:`~jaxinv.agents.on_policy.OnPolicy` does. There are no values: rewards are neither centred nor scaled, and
+    count by the power of ``discount``. The learning rate falls to zero in every generation.
     """
 
     network: nn.Module = struct.static(MLP(activation="relu", shared=True))
@@ -151,7 +152,8 @@ class DCL(Learner):
             return self._halve(state, env_state, env_params, key)
 
         keys = jax.random.split(key, jax.tree.leaves(env_states)[0].shape[0])
-        best, loss, current = jax.lax.map(of_state, (env_states, keys), batch_size=self.states_at_once)
+        at_once = min(self.states_at_once, keys.shape[0])
+        best, loss, current = jax.lax.map(of_state, (env_states, keys), batch_size=at_once)
         observation = jax.vmap(lambda x: self.env.observe(x, env_params))(env_states)
         mask = jax.vmap(lambda x: self.env.action_mask(x, env_params))(env_states)
         improvement = jnp.take_along_axis(loss, current[:, None], 1)[:, 0]
