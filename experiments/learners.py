@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments import heuristics
-from jaxinv.agents import A2C, A3C, DCL, DDPG, DQN, MLP, PPO, REINFORCE, SAC, TD3, OffPolicy
+from jaxinv.agents import A2C, A3C, DCL, DDPG, DQN, MLP, PPO, REINFORCE, SAC, TD3, OnPolicy
 from jaxinv.env.distribution import Distribution
 from jaxinv.env.serial import Serial
 from jaxinv.env.single_item import SingleItem
@@ -64,11 +64,10 @@ def decision(name: str, env: Any, params: Any, model: Any, paths: Callable[[], A
     learner that needs slopes chooses levels of whole units, too, and learns as if they were not whole.
     """
     kind = LEARNERS[name][0]
-    slopes = issubclass(kind, Pathwise)
-    if model is not None and not slopes:
+    if model is not None and issubclass(kind, OnPolicy | DQN | DCL):
         chosen = EnumeratedActions(env, model)
-        return None if issubclass(kind, OffPolicy) and not issubclass(kind, DQN) else (chosen, chosen)
-    if issubclass(kind, DQN | DCL):
+        return chosen, chosen
+    if issubclass(kind, DQN | DCL) or (model is not None and not issubclass(kind, Pathwise)):
         return None
     levels = _newsvendor_levels(env, params)
     if levels is not None:

@@ -84,10 +84,9 @@ class DCL(Learner):
         """State before the first generation."""
         key, env_key, time_key, network_key, teacher_key, run_key = jax.random.split(key, 6)
         env_state, observation, action_mask = self._start(env_key, time_key, env_params)
-        action_space = jax.tree.map(jnp.asarray, self.env.action_space(env_params))
+        example, action_space = self._interface(observation, env_params)
         if not isinstance(action_space, spaces.Discrete) or action_space.shape:
             raise ValueError(f"DCL.env must have one choice among listed actions, got {action_space}")
-        example = jax.tree.map(lambda x: x[0], observation)
         state = LearnerState(
             key=key,
             updates=jnp.int32(0),
@@ -172,19 +171,14 @@ class DCL(Learner):
         weights = self.discount ** jnp.arange(self.depth)
 
         def total(action: Array, path: Any) -> Array:
-            """Reward of an action along one path."""
-
-            def period(carry, inputs):
-                env_state, done = carry
-                exo, weight, first = inputs
-                chosen = jax.lax.cond(first, lambda: action, lambda: policy(self.env, env_state, env_params))
-                following, outcome = self.env.transition(env_state, chosen, exo, env_params)
-                reward = jnp.where(done, 0.0, weight * outcome.reward)
-                return (following, done | outcome.terminated), reward
-
-            first = jnp.arange(self.depth) == 0
-            _, rewards = jax.lax.scan(period, (env_state, jnp.bool_(False)), (path, weights, first))
-            return jnp.sum(rewards)
+            """Reward of an action along one path, up to the end where there is one."""
+            first, rest = jax.tree.map(lambda x: x[0], path), jax.tree.map(lambda x: x[1:], path)
+            following, outcome = self.env.transition(env_state, action, first, env_params)
+            _, (rewards, ends) = self.env.rollout(
+                policy, following, rest, env_params, record=lambda x: (x.outcome.reward, x.outcome.terminated)
+            )
+            going_on = jnp.cumsum(jnp.append(outcome.terminated, ends)[:-1]) == 0
+            return outcome.reward + jnp.sum(jnp.where(going_on, weights[1:] * rewards, 0.0))
 
         legal = jnp.ones(num_actions, bool) if mask is None else mask
         loss = jnp.full(num_actions, jnp.inf)

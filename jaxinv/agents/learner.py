@@ -108,6 +108,11 @@ class Learner(struct.Typed):
         observation = jax.vmap(self.env.observe, in_axes=(0, None))(state, env_params)
         return state, observation, jax.vmap(self.env.action_mask, in_axes=(0, None))(state, env_params)
 
+    def _interface(self, observation: Any, env_params: Any) -> tuple[Any, Any]:
+        """What networks are made for: one of the observations [N, ...], without that axis, and the action space."""
+        example = jax.tree.map(lambda x: x[0], observation)
+        return example, jax.tree.map(jnp.asarray, self.env.action_space(env_params))
+
     def _by_cause(self, ledger: Any) -> dict[str, Array]:
         """Money per environment of the ledgers [N, ...] by cause; nothing where the environment keeps none."""
         if not isinstance(ledger, Ledger):

@@ -104,8 +104,7 @@ class OffPolicy(Learner):
         """State before the first iteration, with ``burn_in`` periods of random actions in the memory."""
         key, env_key, time_key, network_key, burn_in_key = jax.random.split(key, 5)
         env_state, observation, action_mask = self._start(env_key, time_key, env_params)
-        example = jax.tree.map(lambda x: x[0], observation)
-        action_space = jax.tree.map(jnp.asarray, self.env.action_space(env_params))
+        example, action_space = self._interface(observation, env_params)
         params = self._init_params(network_key, example, action_space)
         state = OffPolicyState(
             key=key,

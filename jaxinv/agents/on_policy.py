@@ -108,8 +108,7 @@ class OnPolicy(Learner):
         """State before the first iteration."""
         key, env_key, time_key, network_key, burn_in_key, teacher_key = jax.random.split(key, 6)
         env_state, observation, action_mask = self._start(env_key, time_key, env_params)
-        example = jax.tree.map(lambda x: x[0], observation)
-        action_space = jax.tree.map(jnp.asarray, self.env.action_space(env_params))
+        example, action_space = self._interface(observation, env_params)
         # Standardised by what is seen at reset, until there is more.
         statistics = RunningStatistics.like(example, memory=50).update(observation)
         params = self.network.init(network_key, example, action_space)

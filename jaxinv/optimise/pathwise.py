@@ -32,8 +32,9 @@ class Pathwise(Learner):
     is the fields of it that are ``learned``.
 
     Gradients see slopes, not steps. In an environment with whole units, learn as if they were not and judge the policy
-    in one that rounds: the same wrappers around ``wrappers.RoundToBatches``. Heuristics round as they are, and pass
-    slopes as if they did not. A fixed cost of ordering is a step, and nothing is learned of it.
+    in one that rounds: the same wrappers around ``wrappers.RoundToBatches``. Heuristics round what they order and pass
+    its slopes as if they did not; where they divide scarce stock into whole units, or order only in some periods, the
+    division and the periods have none. A fixed cost of ordering is a step, and nothing is learned of it.
     """
 
     network: nn.Module = struct.static(MLP(shared=True))
@@ -64,8 +65,7 @@ class Pathwise(Learner):
         """State before the first iteration; ``params`` are the weights, or the learned fields by name."""
         key, state_key, time_key, network_key = jax.random.split(key, 4)
         _, observation, _ = self._start(state_key, time_key, env_params)
-        example = jax.tree.map(lambda x: x[0], observation)
-        action_space = jax.tree.map(jnp.asarray, self.env.action_space(env_params))
+        example, action_space = self._interface(observation, env_params)
         if self.heuristic is None:
             params = self.network.init(network_key, example, action_space)
         else:

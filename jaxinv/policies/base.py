@@ -12,8 +12,8 @@ from jaxinv.policies.rebalancing import Rebalancing
 from jaxinv.policies.sizing import Factor, Sizing
 
 
-def whole_units(units: Array) -> Array:
-    """Units rounded, none below 0. Slopes are those without rounding, for learning along gradients."""
+def whole_orders(units: Array) -> Array:
+    """Units to order, rounded, none below 0. Slopes are those without rounding, for learning along gradients."""
     units = jnp.maximum(units, 0.0)
     return units + jax.lax.stop_gradient(jnp.round(units) - units)
 
@@ -55,7 +55,7 @@ class Heuristic(struct.Typed):
         else:  # as if a unit were worth less where more is expected to be sold
             scale = self.following.scale(env, state, params)
             orders = scale * self.orders(position / scale, env, state, params)
-        return env.order_action(whole_units(orders), flows)
+        return env.order_action(whole_orders(orders), flows)
 
     def per_cell(self, name: str, env: Any) -> Array:
         """The parameter ``name`` as an array of the shape of the environment's cells."""

@@ -17,7 +17,7 @@ from jaxinv.demand import Distribution as StationaryDemand
 from jaxinv.env import rationing
 from jaxinv.env.given import whole
 from jaxinv.policies import closed_forms
-from jaxinv.policies.base import whole_units
+from jaxinv.policies.base import whole_orders
 
 
 @struct.dataclass(kw_only=True)
@@ -52,7 +52,7 @@ class EchelonBaseStock(struct.Typed):
 
     def order(self, env: Any, state: Any, wanted: Array) -> Array:
         """The warehouse's order [] when the stores want ``wanted`` [N]."""
-        return whole_units(self.warehouse_level - env.inventory_position(state)[0])
+        return whole_orders(self.warehouse_level - env.inventory_position(state)[0])
 
     def allocate(self, available: Array, wanted: Array, env: Any, state: Any, params: Any) -> Array:
         """Shipments [N] of at most ``wanted`` [N], ``available`` [] in all."""
@@ -81,7 +81,7 @@ class InstallationBaseStock(EchelonBaseStock):
     def __call__(self, env: Any, state: Any, params: Any, key: Array) -> Array:
         shipments = self.allocate(state.warehouse, self.wanted(env, state, params), env, state, params)
         position = env.warehouse_position(state) - self.after_shipping * jnp.sum(shipments)
-        order = whole_units(self.warehouse_level - position)
+        order = whole_orders(self.warehouse_level - position)
         return env.order_action(jnp.concatenate([order[None], shipments]))
 
 

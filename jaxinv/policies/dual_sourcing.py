@@ -11,7 +11,7 @@ from jax import Array
 
 from jaxinv import struct
 from jaxinv.env.dual_sourcing import Action
-from jaxinv.policies.base import whole_units
+from jaxinv.policies.base import whole_orders
 
 
 @struct.dataclass(kw_only=True)
@@ -31,9 +31,9 @@ class DualIndex(struct.Typed):
         return order
 
     def __call__(self, env: Any, state: Any, params: Any, key: Array) -> Action:
-        expedited = whole_units(self.expedited_level - self.position(env, state))
+        expedited = whole_orders(self.expedited_level - self.position(env, state))
         short = self.regular_level - env.inventory_position(state) - expedited
-        return Action(regular=whole_units(self.limited(short)), expedited=expedited)
+        return Action(regular=whole_orders(self.limited(short)), expedited=expedited)
 
 
 @struct.dataclass(kw_only=True)
@@ -65,5 +65,5 @@ class TailoredBaseSurge(struct.Typed):
     quantity: Array = struct.leaf(low=0.0)  # [] units Q
 
     def __call__(self, env: Any, state: Any, params: Any, key: Array) -> Action:
-        expedited = whole_units(self.expedited_level - env.expedited_position(state))
-        return Action(regular=whole_units(self.quantity), expedited=expedited)
+        expedited = whole_orders(self.expedited_level - env.expedited_position(state))
+        return Action(regular=whole_orders(self.quantity), expedited=expedited)

@@ -10,7 +10,7 @@ from jax import Array
 from jaxinv import struct
 from jaxinv.env.ecommerce import Action
 from jaxinv.env.ecommerce_shipping import ship_nearest_first
-from jaxinv.policies.base import whole_units
+from jaxinv.policies.base import whole_orders
 from jaxinv.policies.continuous import BaseStock
 
 
@@ -95,7 +95,7 @@ class MyopicPricing(struct.Typed):
         best = jnp.argmax(jnp.sum(profit, 1), 0)  # [K]
         chosen = jnp.take_along_axis(self.levels, jnp.broadcast_to(best[None, None], (1, *env.cells)), 0)[0]
         return Action(
-            orders=whole_units(chosen - position),
+            orders=whole_orders(chosen - position),
             price=jnp.take_along_axis(self.prices, best[None], 0)[0],
             allocation=ALLOCATIONS[self.allocation](env, state, params),
         )

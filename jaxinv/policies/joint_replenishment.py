@@ -14,7 +14,7 @@ from jax import Array
 
 from jaxinv import struct
 from jaxinv.policies import closed_forms
-from jaxinv.policies.base import Heuristic, whole_units
+from jaxinv.policies.base import Heuristic, whole_orders
 
 _SAME = 1e-5  # difference of two values that is rounding
 
@@ -44,7 +44,7 @@ class MinimumQuantity(Heuristic):
     review: Array = struct.leaf(1.0, low=1.0)  # [] periods T of the calendar, rounded
 
     def orders(self, position: Array, env: Any, state: Any, params: Any) -> Array:
-        short = whole_units(self.per_cell("level", env) - position)
+        short = whole_orders(self.per_cell("level", env) - position)
         full = jnp.floor(jnp.sum(short) / params.truck_volume)
         rest = jnp.sum(short) - full * params.truck_volume
         load = params.truck_volume * (full + ((rest > 0) & (rest >= self.quantity)))

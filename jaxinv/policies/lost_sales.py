@@ -12,7 +12,7 @@ from jax import Array
 
 from jaxinv import struct
 from jaxinv.policies import closed_forms
-from jaxinv.policies.base import Heuristic, whole_units
+from jaxinv.policies.base import Heuristic, whole_orders
 
 _ROUNDING = 1e-6  # of float32 sums of probabilities
 
@@ -26,7 +26,7 @@ class PipelinePolicy(Heuristic):
             raise ValueError(f"{type(self).__name__} takes neither following nor rebalancing")
         wanted = super().__call__(env, state, params, key)
         # What suppliers have not shipped yet arrives together with this order at the earliest: it is a part of it.
-        return whole_units(wanted - env.awaited(state))
+        return whole_orders(wanted - env.awaited(state))
 
 
 @struct.dataclass(kw_only=True)

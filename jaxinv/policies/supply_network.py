@@ -19,7 +19,7 @@ from jaxinv import struct
 from jaxinv.demand import Distribution
 from jaxinv.env.supply_network_rows import whole
 from jaxinv.policies import closed_forms
-from jaxinv.policies.base import whole_units
+from jaxinv.policies.base import whole_orders
 
 
 def contents(env: Any, params: Any, share: Array) -> Array:
@@ -98,7 +98,7 @@ class NetworkBaseStock(struct.Typed):
         else:
             position = env.stock_position(state, env.usage(params))
         orders = share * self.shortage(position)[np.asarray(env.topology.stock_of)]
-        return env.order_action(whole_units(orders))
+        return env.order_action(whole_orders(orders))
 
 
 @struct.dataclass(kw_only=True)
