@@ -45,11 +45,11 @@ def _check_params(params: Any) -> None:
 
 
 def _check_spaces(env: Environment, params: Any, key: Array) -> None:
-    observation, state = env.reset(key, params)
+    observation, state = jax.jit(env.reset)(key, params)
     action = env.action_space(params).sample(key)
     assert env.action_space(params).contains(action), "the action space does not contain its own sample"
     assert env.observation_space(params).contains(observation), "the first observation is outside its space"
-    observation, *_ = env.step(key, state, action, params)
+    observation, *_ = jax.jit(env.step)(key, state, action, params)
     assert env.observation_space(params).contains(observation), "an observation is outside its space"
 
 
@@ -68,9 +68,9 @@ def _check_jit_and_vmap(env: Environment, params: Any, key: Array) -> None:
     _assert_close(singles[0], plain, "jit differs from no jit")
 
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *actions)
-    batch = jax.vmap(one, in_axes=(0, 0, None))(keys, stacked, params)
+    batch = jax.jit(jax.vmap(one, in_axes=(0, 0, None)))(keys, stacked, params)
     repeated = jax.tree.map(lambda x: jnp.stack([x] * 3), params)
-    over_params = jax.vmap(one)(keys, stacked, repeated)
+    over_params = jax.jit(jax.vmap(one))(keys, stacked, repeated)
     for i, single in enumerate(singles):
         _assert_close(jax.tree.map(lambda x, i=i: x[i], batch), single, "vmap differs from a loop")
         _assert_close(

@@ -4,7 +4,6 @@ import os
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 
 import jax
-import jaxlib
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -12,13 +11,22 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 def pytest_configure(config):
     """Most tests run a program once and take half the time where the compiler does less. Slow ones get all it does."""
-    if config.option.markexpr == "slow":
-        return
-    flags = ["--xla_backend_optimization_level=1"]
-    if jaxlib.version.__version_info__[:2] == (0, 10):  # later ones do not know it
-        flags.append("--xla_cpu_use_fusion_emitters=false")
-    # Read when the first backend starts, and by processes that tests start.
-    os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags]).strip()
+    if config.option.markexpr != "slow":
+        compile_quickly(True)
+        os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # of processes that tests start
+
+
+def compile_quickly(quickly):
+    jax.config.update("jax_disable_most_optimizations", quickly)
+
+
+@pytest.fixture(scope="module")
+def optimised():
+    """For files about what is equal to the last bit only where the compiler does all it can."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    compile_quickly(False)
+    yield
+    compile_quickly(before)
 
 
 @pytest.fixture(scope="module", autouse=True)

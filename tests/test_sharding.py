@@ -9,7 +9,7 @@ from jaxinv import sharding, train
 from jaxinv.agents import DQN, MLP, PPO, SAC
 from jaxinv.env.core import EnvParams
 from tests.agents import probes
-from tests.agents.test_protocol import Follow, compiled_quickly  # noqa: F401
+from tests.agents.test_protocol import Follow
 
 PARAMS = EnvParams(max_steps_in_episode=7)
 KEY = jax.random.key(3)

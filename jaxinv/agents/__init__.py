@@ -5,6 +5,7 @@ from jaxinv.agents.dcl import DCL
 from jaxinv.agents.ddpg import DDPG, TD3
 from jaxinv.agents.dqn import DQN
 from jaxinv.agents.learner import Learner
+from jaxinv.agents.multi_agent import IDDPG, IDQN, IPPO, MADDPG, MAPPO, AgentNetwork
 from jaxinv.agents.networks import MLP, CellNetwork
 from jaxinv.agents.off_policy import OffPolicy, OffPolicyState
 from jaxinv.agents.on_policy import OnPolicy, OnPolicyState
@@ -21,11 +22,17 @@ __all__ = [
     "DDPG",
     "DQN",
     "GRU",
+    "IDDPG",
+    "IDQN",
+    "IPPO",
+    "MADDPG",
+    "MAPPO",
     "MLP",
     "PPO",
     "REINFORCE",
     "SAC",
     "TD3",
+    "AgentNetwork",
     "CellNetwork",
     "Learner",
     "NetworkPolicy",

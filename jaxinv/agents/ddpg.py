@@ -9,12 +9,10 @@ from jax import Array
 
 from jaxinv import struct
 from jaxinv.agents import distributions
-from jaxinv.agents.networks import beside
-from jaxinv.agents.off_policy import Batch, OffPolicy, OffPolicyState
+from jaxinv.agents.networks import NOTHING, beside
+from jaxinv.agents.off_policy import Batch, OffPolicy, OffPolicyState, weighted_mean
 from jaxinv.agents.policy import NetworkPolicy
 from jaxinv.env import spaces
-
-NOTHING = spaces.Tree(())  # the action space of a critic, which reads actions and chooses none
 
 
 @struct.dataclass(kw_only=True)
@@ -65,13 +63,14 @@ class DDPG(OffPolicy):
     def _distribution(self, params: Any, observation: Any, space: Any) -> Any:
         """Of raw actions, for a batch of observations."""
         heads, _ = jax.vmap(lambda x: self._actor.apply(params["actor"], x, space))(observation)
-        return distributions.distribution(space, heads, squashed=True)
+        return distributions.distribution(space, heads, kept=len(self._agents), squashed=True)
 
     def _values(self, params: Any, observation: Any, action: Any) -> Array:
-        """[critics, B] of a batch of observations and raw actions."""
+        """[critics, B, *V] of a batch of observations and raw actions."""
 
         def value(params, observation, action):
-            return jnp.sum(self._critic.apply(params, beside(observation, action), NOTHING)[1])
+            value = self._critic.apply(params, beside(observation, action), NOTHING)[1]
+            return value if self._agents else jnp.sum(value)
 
         over_batch = jax.vmap(value, in_axes=(None, 0, 0))
         return jax.vmap(over_batch, in_axes=(0, None, None))(params["critics"], observation, action)
@@ -105,7 +104,7 @@ class DDPG(OffPolicy):
         return state, metrics | actor_metrics
 
     def _target(self, state: OffPolicyState, batch: Batch, key: Array) -> Array:
-        """[B]."""
+        """[B, *V]."""
         action, value = self._following(state, batch.next_observation, key)
         values = self._values(state.target_params, batch.next_observation, action)
         return batch.reward + batch.bootstrap * (jnp.min(values, 0) + value)
@@ -118,10 +117,10 @@ class DDPG(OffPolicy):
     def _critic_loss(
         self, params: Any, batch: Batch, target: Array
     ) -> tuple[Array, tuple[Array, Array, dict[str, Array]]]:
-        """And the values [B], errors [B] and scalars."""
+        """And the values [B, *V], errors [B, *V] and scalars."""
         values = self._values(params, batch.observation, batch.action)
         errors = target[None] - values
-        loss = 0.5 * jnp.mean(batch.weight * jnp.sum(errors**2, 0))
+        loss = 0.5 * weighted_mean(jnp.sum(errors**2, 0), batch.weight)
         error = jnp.sqrt(jnp.mean(errors**2, 0))
         metrics = {"loss": loss, "value": jnp.mean(values), "error": jnp.sqrt(jnp.mean(errors**2))}
         return loss, (jnp.mean(values, 0), error, metrics)

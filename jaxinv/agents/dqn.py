@@ -11,7 +11,7 @@ from jax import Array
 
 from jaxinv import struct
 from jaxinv.agents import distributions, returns
-from jaxinv.agents.off_policy import Batch, OffPolicy, OffPolicyState
+from jaxinv.agents.off_policy import Batch, OffPolicy, OffPolicyState, weighted_mean
 from jaxinv.agents.policy import NetworkPolicy
 from jaxinv.env import spaces
 
@@ -42,8 +42,8 @@ class DQN(OffPolicy):
     The network's heads say what each choice is worth, with ``dueling`` relative to the mean of the legal ones and to
     the network's value (Wang et al. 2016, arXiv:1511.06581). Where an action has several entries, one for each
     location or SKU, its value is the sum of theirs (value decomposition, Sunehag et al. 2018, arXiv:1706.05296), so
-    that each entry is chosen by itself. Choices that are not legal are neither tried nor counted in the best of a
-    following state.
+    that each entry is chosen by itself; several agents have a value each. Choices that are not legal are neither tried
+    nor counted in the best of a following state.
 
     ``double``: the learned weights choose there and the target's say what that is worth (van Hasselt et al. 2016,
     arXiv:1509.06461). ``num_quantiles`` > 1: the distribution of the return is learned by quantile regression, without
@@ -116,17 +116,17 @@ class DQN(OffPolicy):
         return state, metrics | {"grad_norm": optax.tree.norm(grads)}
 
     def _target(self, state: OffPolicyState, batch: Batch) -> Array:
-        """[B, quantiles]."""
+        """[B, *V, quantiles]."""
         space = state.action_space
         heads, value = self._quantiles(state.target_params, batch.next_observation, space)
         deciding = self._quantiles(state.params, batch.next_observation, space)[0] if self.double else heads
         best = self._best(deciding, batch.next_mask, space)
         following = self._values(heads, value, batch.next_mask, best, space)
-        return batch.reward[:, None] + batch.bootstrap[:, None] * following
+        return batch.reward[..., None] + batch.bootstrap[..., None] * following
 
     def _simulated(self, state: OffPolicyState, batch: Batch, env_params: Any, key: Array) -> tuple[Any, Array]:
         """Raw actions [1 + num_others, B, ...], the taken ones first, and what they lead to: targets
-        [1 + num_others, B, quantiles]."""
+        [1 + num_others, B, *V, quantiles]."""
         space = state.action_space
         demand_key, *other_keys = jax.random.split(key, 1 + self.num_others)
         u = jax.random.uniform(demand_key, (self.n_step, self.batch_size, self.env.num_uniforms(env_params)))
@@ -144,13 +144,13 @@ class DQN(OffPolicy):
             def body(carry: tuple, u: Array) -> tuple[tuple, None]:
                 env_state, action, total, weight, *_ = carry
                 env_state, observation, mask, reward, terminated = jax.vmap(period)(u, env_state, action)
-                total = total + weight * (reward - state.average_reward) / self._unit(state)
-                weight = jnp.where(terminated, 0.0, self.discount * weight)
+                total = total + weight * self._scaled(state, reward)
+                weight = jnp.where(self._per_agent(terminated), 0.0, self.discount * weight)
                 heads, _ = self._quantiles(state.target_params, observation, space)
                 return (env_state, self._best(heads, mask, space), total, weight, observation, mask), None
 
-            nothing, one = jnp.zeros(self.batch_size), jnp.ones(self.batch_size)
-            carry = batch.env_state, action, nothing, one, batch.observation, batch.action_mask
+            nothing = jnp.zeros_like(batch.reward)
+            carry = batch.env_state, action, nothing, nothing + 1.0, batch.observation, batch.action_mask
             (_, _, total, weight, observation, mask), _ = jax.lax.scan(body, carry, u)
             reached = dataclasses.replace(
                 batch, reward=total, next_observation=observation, next_mask=mask, bootstrap=weight
@@ -162,39 +162,45 @@ class DQN(OffPolicy):
     def _loss(
         self, params: Any, batch: Batch, action: Any, target: Array, space: Any
     ) -> tuple[Array, tuple[Array, Array, dict[str, Array]]]:
-        """Of actions [n, B, ...] with targets [n, B, quantiles]; and values [B] of the first of them, errors [B] and
-        scalars."""
+        """Of actions [n, B, ...] with targets [n, B, *V, quantiles]; and values [B, *V] of the first of them, errors
+        [B, *V] and scalars."""
         heads, value = self._quantiles(params, batch.observation, space)
         values = jax.vmap(lambda action: self._values(heads, value, batch.action_mask, action, space))(action)
         means = jnp.mean(values, -1)
         error = jnp.mean(target, -1) - means
-        loss = 0.5 * error**2 if self.num_quantiles == 1 else jax.vmap(returns.quantile_loss)(values, target)
-        loss = jnp.mean(batch.weight * jnp.mean(loss, 0))
+        loss = 0.5 * error**2 if self.num_quantiles == 1 else returns.quantile_loss(values, target)
+        loss = weighted_mean(jnp.mean(loss, 0), batch.weight)
         error = jnp.sqrt(jnp.mean(error**2, 0))
         metrics = {"loss": loss, "value": jnp.mean(means), "error": jnp.sqrt(jnp.mean(error**2))}
         return loss, (means[0], error, metrics)
 
     def _quantiles(self, params: Any, observation: Any, space: Any) -> tuple[tuple, Array]:
-        """Of every choice: heads [B, ..., n, quantiles], and the network's values [B], of a batch of observations."""
+        """Of every choice: heads [B, ..., n, quantiles], and the network's values [B, *V], of a batch of
+        observations."""
 
         def apply(x: Any) -> Any:
             return self._network.apply(params["network"], x, space, method="quantiles")
 
         heads, value = jax.vmap(apply)(observation)
-        return heads, jnp.sum(value.reshape(len(value), -1), 1)
+        return heads, self._joined(value[..., None])[..., 0]
 
     def _best(self, heads: tuple, mask: Any, space: Any) -> Any:
         means = tuple(jnp.mean(head, -1) for head in heads)
         return distributions.distribution(space, means, mask).mode()
 
     def _values(self, heads: tuple, value: Array, mask: Any, action: Any, space: Any) -> Array:
-        """Quantiles [B, Q] of actions, from what the network says of the observations."""
-        total = value[:, None] if self.dueling else jnp.float32(0)
+        """Quantiles [B, *V, Q] of actions, from what the network says of the observations."""
+        total = value[..., None] if self.dueling else jnp.float32(0)
         actions = distributions.leaves(space, action)
         for leaf, head, chosen in zip(spaces.leaves(space), self._relative(heads, mask, space), actions, strict=True):
-            picked = jax.nn.one_hot(chosen, leaf.n)[..., None] * head  # type: ignore[attr-defined]
-            total = total + jnp.sum(picked.reshape(len(picked), -1, self.num_quantiles), 1)
+            picked = jnp.sum(jax.nn.one_hot(chosen, leaf.n)[..., None] * head, -2)  # type: ignore[attr-defined]
+            total = total + self._joined(picked)
         return total
+
+    def _joined(self, x: Array) -> Array:
+        """Sums [B, *V, Q] over the entries of an action [B, *V, ..., Q]."""
+        kept = 1 + len(self._agents)
+        return jnp.sum(x.reshape(*x.shape[:kept], -1, x.shape[-1]), -2)
 
     def _relative(self, heads: tuple, mask: Any, space: Any) -> list[Array]:
         """What the heads say; with ``dueling`` relative to the mean of the legal choices."""

@@ -27,7 +27,7 @@ class LearnerState:
     observation: Any  # [N, ...]
     action_mask: Any  # [N, ...] or None
     observation_statistics: RunningStatistics
-    average_reward: Array  # per period
+    average_reward: Array  # per period, [*V]: of each agent where rewards are theirs, else []
     action_space: Any  # that the policy acts in
 
 
@@ -97,6 +97,12 @@ class Learner(struct.Typed):
         raise NotImplementedError
 
     # -- for learners ---------------------------------------------------------------------------------------------
+    @property
+    def _agents(self) -> tuple[int, ...]:
+        """[*V] of rewards: (A,) where every agent has its own (``env.multi_agent``), otherwise ()."""
+        num_agents = getattr(self.env, "num_agents", None)
+        return () if num_agents is None else (num_agents,)
+
     def _start(self, state_key: Array, time_key: Array, env_params: Any) -> tuple[Any, Any, Any]:
         """States, observations and action masks [N, ...] of new episodes; with ``stagger`` as if some time had
         passed."""
@@ -131,6 +137,10 @@ class Learner(struct.Typed):
         """The network's heads and values of a batch of standardised observations."""
         return over_batch(lambda x: self.network.apply(params, x, space), observation)  # type: ignore[misc]
 
+    def _per_agent(self, x: Array) -> Array:
+        """[N], of the whole environment, to be broadcast to [N, *V]."""
+        return x[:, None] if self._agents else x
+
     def _standardise(self, state: Any, observation: Any) -> Any:
         return state.observation_statistics.standardise(observation) if self.normalise_observation else observation
 
@@ -144,6 +154,13 @@ class Learner(struct.Typed):
 
     def _optimiser(self, learning_rate: Array) -> optax.GradientTransformation:
         return optax.chain(optax.clip_by_global_norm(self.max_grad_norm), optax.adam(learning_rate, eps=1e-5))
+
+    def _has_one_reward(self) -> None:
+        if self._agents:
+            raise ValueError(
+                f"{type(self).__name__}.env must have one reward, not those of {self._agents[0]} agents: give it the "
+                "environment that MultiAgent divides"
+            )
 
     def _at_least(self, name: str, low: int) -> None:
         if getattr(self, name) < low:

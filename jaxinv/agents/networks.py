@@ -18,6 +18,7 @@ from jax import Array
 
 from jaxinv.env import spaces
 
+NOTHING = spaces.Tree(())  # the action space of what reads actions and chooses none
 LOG_STD_RANGE = (-5.0, 1.0)  # of a raw action: beyond it a Gaussian has collapsed or is uniform on the bounds
 
 

@@ -19,7 +19,7 @@ from jaxinv.agents.normalise import RunningStatistics
 
 @struct.dataclass(kw_only=True)
 class OffPolicyState(LearnerState):
-    """``params`` are weights by network, and so are all that follow from them; ``average_reward`` [] is that of the
+    """``params`` are weights by network, and so are all that follow from them; ``average_reward`` is that of the
     policy that is learned."""
 
     target_params: dict[str, Any]  # running average of the weights, that targets are made with
@@ -30,7 +30,7 @@ class OffPolicyState(LearnerState):
 
 @struct.dataclass(kw_only=True)
 class Period:
-    """A period of N environments; leaves [N, ...]."""
+    """A period of N environments; leaves [N, ...]. Rewards are [N, *V], and what ends is to be broadcast to that."""
 
     observation: Any
     action_mask: Any
@@ -45,7 +45,7 @@ class Period:
 
 @struct.dataclass(kw_only=True)
 class Batch:
-    """B samples; leaves [B, ...]."""
+    """B samples; leaves [B, ...], and what is about values [B, *V]."""
 
     observation: Any  # standardised
     action_mask: Any
@@ -118,8 +118,8 @@ class OffPolicy(Learner):
             action_mask=action_mask,
             # Standardised by what is seen at reset, until there is more.
             observation_statistics=RunningStatistics.like(example, memory=50).update(observation),
-            average_reward=jnp.float32(0),
-            reward_statistics=RunningStatistics.like(jnp.float32(0), memory=50),
+            average_reward=jnp.zeros(self._agents),
+            reward_statistics=RunningStatistics.like(jnp.zeros(self._agents), memory=50),
             buffer=None,  # type: ignore[arg-type]
             action_space=action_space,
         )
@@ -143,7 +143,7 @@ class OffPolicy(Learner):
             return self._improve(state, env_params, key)
 
         state, learned = jax.lax.scan(improve, state, jax.random.split(learn_key, self.gradient_steps))
-        metrics |= jax.tree.map(jnp.mean, learned) | {"average_reward": state.average_reward}
+        metrics |= jax.tree.map(jnp.mean, learned) | {"average_reward": jnp.sum(state.average_reward)}
         last = jnp.maximum(self.average_share * state.updates, 1.0)  # iterations
         average = optax.incremental_update(state.params, state.average_params, 1.0 / last)
         return dataclasses.replace(state, key=key, updates=state.updates + 1, average_params=average), metrics
@@ -185,7 +185,7 @@ class OffPolicy(Learner):
         )
         if at_random and self.average_reward:  # nothing is known of values
             state = dataclasses.replace(state, average_reward=state.reward_statistics.mean)
-        return state, {"reward": jnp.mean(reward)} | jax.tree.map(jnp.mean, causes)
+        return state, {"reward": jnp.sum(jnp.mean(reward, (0, 1)))} | jax.tree.map(jnp.mean, causes)
 
     def _period(
         self, state: OffPolicyState, env_params: Any, key: Array, at_random: bool
@@ -215,8 +215,8 @@ class OffPolicy(Learner):
             reward=reward,
             next_observation=info["final_observation"],
             next_mask=next_mask,
-            terminated=terminated,
-            truncated=truncated,
+            terminated=self._per_agent(terminated),
+            truncated=self._per_agent(truncated),
             env_state=state.env_state if self._remembers_states() else None,
         )
         state = dataclasses.replace(
@@ -232,10 +232,10 @@ class OffPolicy(Learner):
         reward, terminated, truncated = buffer.windows(
             (data.reward, data.terminated, data.truncated), index, self.n_step
         )
-        reward = (reward - state.average_reward) / self._unit(state)
+        reward = self._scaled(state, reward)
         total, last, bootstrap = returns.n_step_sums(reward, terminated, truncated, self.discount)
         row, env = index
-        final = (row + last) % buffer.shape[0], env
+        final = (row + last.reshape(row.shape)) % buffer.shape[0], env
         exponent = self.importance_exponent + (1.0 - self.importance_exponent) * (1.0 - self._remaining(state))
         weight = likelihood**-exponent
         batch = Batch(
@@ -261,21 +261,36 @@ class OffPolicy(Learner):
         return dataclasses.replace(state, params=params, opt_state=opt_state)
 
     def _follow(self, state: OffPolicyState, value: Array, batch: Batch, index: Any, error: Array) -> OffPolicyState:
-        """The state with what follows the weights, the values [B] of the actions taken and the errors [B] of a gradient
-        step."""
+        """The state with what follows the weights, the values [B, *V] of the actions taken and the errors [B, *V] of a
+        gradient step."""
         average = state.average_reward
         if self.average_reward:
-            excess = jnp.average(value, weights=batch.weight) / self.n_step
+            excess = jnp.average(value, 0, weights=batch.weight) / self.n_step
             now = state.reward_statistics.mean + self._unit(state) * excess
             average = average + self.average_reward_rate * (now - average)
         target_params = optax.incremental_update(state.params, state.target_params, self.target_rate)
-        buffer = state.buffer.prioritise(index, error + 1e-6)  # so that none is forgotten for ever
+        buffer = state.buffer.prioritise(index, _by_sample(error) + 1e-6)  # so that none is forgotten for ever
         return dataclasses.replace(state, target_params=target_params, average_reward=average, buffer=buffer)
 
     # -- small parts ----------------------------------------------------------------------------------------------
+    def _scaled(self, state: OffPolicyState, reward: Array) -> Array:
+        """Rewards [..., *V] from their average, in their unit."""
+        average, unit = (jnp.broadcast_to(x, reward.shape) for x in (state.average_reward, self._unit(state)))
+        return (reward - average) / unit
+
     def _unit(self, state: OffPolicyState) -> Array:
         """Of rewards."""
         return jnp.sqrt(state.reward_statistics.variance + 1e-8) if self.normalise_reward else jnp.float32(1)
+
+
+def weighted_mean(loss: Array, weight: Array) -> Array:
+    """Mean [] of losses [B, *V] with weights [B]."""
+    return jnp.mean(weight * _by_sample(loss))
+
+
+def _by_sample(x: Array) -> Array:
+    """Means [B] of [B, *V]."""
+    return jnp.mean(x.reshape(len(x), -1), 1)
 
 
 def _at(tree: Any, index: tuple[Array, Array]) -> Any:

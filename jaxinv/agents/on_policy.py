@@ -73,7 +73,8 @@ class OnPolicy(Learner):
     and an advantage of their own. A ``team_share`` of 1 credits them with the mean reward of all locations. A smaller
     one credits them with that part of it and, for the rest, with the location's own entries of the ledger: less noise,
     but locations that help each other then live at each other's expense (Yu et al. 2022, arXiv:2103.01955, for agents
-    that share parameters).
+    that share parameters). Where the environment gives every agent its own reward (``env.multi_agent``), its actions
+    have a ratio and an advantage of their own, too (``agents.multi_agent``).
 
     What is rewarded for its entropy are choices. How widely quantities are explored is a weight like any other: what
     is good to order while every order is a little off is not what is good to order.
@@ -113,6 +114,11 @@ class OnPolicy(Learner):
         statistics = RunningStatistics.like(example, memory=50).update(observation)
         params = self.network.init(network_key, example, action_space)
         values = jax.eval_shape(self.network.apply, params, example, action_space)[1].shape  # type: ignore[union-attr]
+        if self._agents and values != self._agents:
+            raise ValueError(
+                f"{type(self).__name__}.network must give a value for each of {self._agents[0]} agents, as "
+                f"AgentNetwork does; {type(self.network).__name__} gives {values}"
+            )
         state = OnPolicyState(
             key=key,
             updates=jnp.int32(0),
@@ -180,8 +186,8 @@ class OnPolicy(Learner):
                 "action_mask": mask,
                 "action": raw,
                 "log_prob": distribution.log_prob(raw),
-                "reward": self._credit(reward, info["ledger"]) if per_location else reward,
-                # Ends are those of the whole environment; with an axis for locations where there is one.
+                "reward": self._credit(reward, info["ledger"]) if per_location and reward.ndim == 1 else reward,
+                # Ends are those of the whole environment; with an axis for locations or agents where there is one.
                 "terminated": terminated[:, None] if per_location else terminated,
                 "truncated": truncated[:, None] if per_location else truncated,
             }

@@ -71,10 +71,10 @@ def n_step_sums(
 
 
 def quantile_loss(quantiles: Array, target: Array) -> Array:
-    """What it costs [B] to say that a return has these ``quantiles`` [B, Q], at the levels (i + 1/2) / Q, of samples
-    ``target`` [B, M]: least in expectation for the right ones (Dabney et al. 2018, arXiv:1710.10044, eq. 9). Summed
-    over quantiles, mean over samples."""
-    count = quantiles.shape[1]
-    level = ((jnp.arange(count) + 0.5) / count)[None, :, None]
-    short = target[:, None] - quantiles[..., None]
+    """What it costs [...] to say that a return has these ``quantiles`` [..., Q], at the levels (i + 1/2) / Q, of
+    samples ``target`` [..., M]: least in expectation for the right ones (Dabney et al. 2018, arXiv:1710.10044, eq. 9).
+    Summed over quantiles, mean over samples."""
+    count = quantiles.shape[-1]
+    level = jnp.expand_dims((jnp.arange(count) + 0.5) / count, (*range(quantiles.ndim - 1), -1))
+    short = target[..., None, :] - quantiles[..., None]
     return jnp.sum(jnp.mean(short * (level - (short < 0)), -1), -1)

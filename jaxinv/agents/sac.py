@@ -65,6 +65,7 @@ class SAC(DDPG):
         value = jnp.min(self._values(params, batch.observation, action), 0)
         temperature = jnp.exp(params["log_temperature"])
         actor_loss = jnp.mean(jax.lax.stop_gradient(temperature) * log_prob - value)
-        excess = -jnp.mean(log_prob) - self.target_entropy * spaces.size(space)
+        entropy = -jnp.sum(jnp.mean(log_prob, 0))  # of all agents
+        excess = entropy - self.target_entropy * spaces.size(space)
         loss = actor_loss + params["log_temperature"] * jax.lax.stop_gradient(excess)
-        return loss, {"entropy": -jnp.mean(log_prob), "temperature": temperature}
+        return loss, {"entropy": entropy, "temperature": temperature}

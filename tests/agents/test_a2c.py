@@ -15,7 +15,7 @@ PARAMS = core.EnvParams()
 FIELDS = {"env": probes.MatchTheObservation(), "network": MLP(hidden=(16,)), "num_envs": 8, "num_steps": 4}
 
 
-def test_without_staleness_a3c_is_a2c(key):
+def test_without_staleness_a3c_is_a2c(optimised, key):
     """Bit for bit: the same keys, environments and steps."""
     one, other = A2C(num_updates=5, **FIELDS), A3C(num_updates=5, staleness=0, **FIELDS)
     (a, metrics_a), (b, metrics_b) = (jax.jit(algo.train)(key, PARAMS) for algo in (one, other))

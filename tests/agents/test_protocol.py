@@ -76,15 +76,6 @@ kinds = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled_quickly():
-    """Nearly all the time goes into compilation."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
-
-
 def learner(kind, **fields):
     make, sizes = LEARNERS[kind]
     fields = {"network": MLP(hidden=(16,)), "num_updates": 4, "learning_rate": 1e-2} | sizes | fields

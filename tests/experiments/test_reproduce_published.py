@@ -1,7 +1,9 @@
 """The table of published values: what it says, and how an instance is given to it."""
 
+import contextlib
 import csv
 import dataclasses
+import io
 import json
 import subprocess
 import sys
@@ -10,20 +12,27 @@ import pytest
 
 from experiments.problem import ProblemConfig, given_instance
 from experiments.published import Problem
-from experiments.reproduce_published import Config, chosen
+from experiments.reproduce_published import Config, chosen, main
 from jaxinv.env import instances
 from jaxinv.env.instances import find
 
 
 def run(*arguments):
-    command = [sys.executable, "-m", "experiments.reproduce_published", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    """(printed, error), which is None where it ran to the end."""
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setattr(sys, "argv", ["reproduce_published", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as stopped:
+            return printed.getvalue(), stopped.code
+    return printed.getvalue(), None
 
 
 def test_a_published_instance(tmp_path):
     """The newsvendor of Poisson demand: level 8, cost 3.570107 (Snyder and Shen 2019)."""
-    done = run("snyder2019/newsvendor", "--out", tmp_path, "--json", tmp_path / "rows.json")
-    assert done.returncode == 0, done.stderr
+    arguments = "snyder2019/newsvendor", "--out", str(tmp_path), "--json", str(tmp_path / "rows.json")
+    subprocess.run([sys.executable, "-m", "experiments.reproduce_published", *arguments], check=True)
     rows = json.loads((tmp_path / "rows.json").read_text())
     assert [row["quantity"] for row in rows] == ["optimum", "BaseStock(level=8)"]
     for row in rows:
@@ -37,7 +46,7 @@ def test_a_published_instance(tmp_path):
     assert "2 values are published; 2 agree, 0 do not." in (tmp_path / "published.md").read_text()
 
     # Another instance joins the table, in the registry's order.
-    assert run("snyder2019/reorder-point", "--out", tmp_path).returncode == 0
+    assert run("snyder2019/reorder-point", "--out", tmp_path)[1] is None
     with (tmp_path / "published.csv").open() as file:
         joined = list(csv.DictReader(file))
     assert [row["instance"] for row in joined] == ["snyder2019/reorder-point"] * 2 + ["snyder2019/newsvendor"] * 2
@@ -96,10 +105,9 @@ def test_what_nothing_is_known_of_has_no_rows(env, name):
 def test_files_that_cannot_be_written_are_found_first(tmp_path):
     (tmp_path / "file").touch()
     for option in ("--out", "--json"):
-        done = run("snyder2019/newsvendor", "--out", tmp_path, option, tmp_path / "file" / "rows.json")
-        assert done.returncode != 0
-        assert done.stderr.startswith("error: ")
-        assert done.stdout == ""
+        printed, error = run("snyder2019/newsvendor", "--out", tmp_path, option, tmp_path / "file" / "rows.json")
+        assert error.startswith("error: ")
+        assert printed == ""
 
 
 @pytest.mark.parametrize(
@@ -117,9 +125,8 @@ def test_files_that_cannot_be_written_are_found_first(tmp_path):
     ],
 )
 def test_bad_input_is_named_before_anything_is_computed(arguments, said, tmp_path):
-    done = run(*arguments, "--out", tmp_path / "out")
-    assert done.returncode != 0
-    assert said in done.stderr
+    _, error = run(*arguments, "--out", tmp_path / "out")
+    assert said in error
     assert not (tmp_path / "out").exists()
 
 
