@@ -82,6 +82,7 @@ class DCL(Learner):
     # -- public ---------------------------------------------------------------------------------------------------
     def init(self, key: Array, env_params: Any) -> LearnerState:
         """State before the first generation."""
+        self._has_one_reward()
         key, env_key, time_key, network_key, teacher_key, run_key = jax.random.split(key, 6)
         env_state, observation, action_mask = self._start(env_key, time_key, env_params)
         example, action_space = self._interface(observation, env_params)

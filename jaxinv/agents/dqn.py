@@ -18,14 +18,20 @@ from jaxinv.env import spaces
 
 class ChoiceQuantiles(nn.Module):
     """An actor-critic network that says ``num_quantiles`` numbers of every choice, in place of one logit. Called as
-    such a network, it gives their means."""
+    such a network, it gives their means, of the ``num_worst`` lowest."""
 
     network: nn.Module
     num_quantiles: int
+    num_worst: int
 
     def __call__(self, observation: Any, space: Any) -> tuple[tuple, Array]:
         heads, value = self.quantiles(observation, space)
-        return tuple(jnp.mean(head, -1) for head in heads), value
+        return tuple(map(self.worth, heads)), value
+
+    def worth(self, head: Array) -> Array:
+        """What quantiles [..., Q] count for."""
+        worst = head if self.num_worst == self.num_quantiles else jnp.sort(head, -1)[..., : self.num_worst]
+        return jnp.mean(worst, -1)
 
     def quantiles(self, observation: Any, space: Any) -> tuple[tuple, Array]:
         leaves = spaces.leaves(space)
@@ -47,7 +53,9 @@ class DQN(OffPolicy):
 
     ``double``: the learned weights choose there and the target's say what that is worth (van Hasselt et al. 2016,
     arXiv:1509.06461). ``num_quantiles`` > 1: the distribution of the return is learned by quantile regression, without
-    smoothing (QR-DQN-0, Dabney et al. 2018, arXiv:1710.10044), and its mean decides.
+    smoothing (QR-DQN-0, Dabney et al. 2018, arXiv:1710.10044), and its mean decides, or the mean of the worst share
+    ``cvar_level`` of the quantiles: the conditional value at risk of the discounted return (Dabney et al. 2018b,
+    arXiv:1806.06923, sec. 4).
 
     ``num_others``: a gradient step takes only states from the memory. From each it simulates ``n_step`` periods for the
     action that was taken there and for so many other legal ones, drawn at random, all on the same fresh demand and with
@@ -59,6 +67,7 @@ class DQN(OffPolicy):
     double: bool = struct.static(True)
     dueling: bool = struct.static(True)
     num_quantiles: int = struct.static(1)
+    cvar_level: float = struct.static(1.0)
     num_others: int = struct.static(0)
 
     # Chance that an entry of the action is drawn from the legal ones: falls linearly, then stays.
@@ -70,6 +79,10 @@ class DQN(OffPolicy):
         super().__post_init__()
         self._at_least("num_quantiles", 1)
         self._at_least("num_others", 0)
+        if not 0.0 < self.cvar_level <= 1.0 or self._num_worst < 1:
+            raise ValueError(
+                f"DQN.cvar_level must be in 1 / num_quantiles = {1 / self.num_quantiles:g}..1, got {self.cvar_level}"
+            )
 
     def policy(self, state: OffPolicyState) -> NetworkPolicy:
         """The greedy policy."""
@@ -77,7 +90,11 @@ class DQN(OffPolicy):
 
     @property
     def _network(self) -> ChoiceQuantiles:
-        return ChoiceQuantiles(self.network, self.num_quantiles)
+        return ChoiceQuantiles(self.network, self.num_quantiles, self._num_worst)
+
+    @property
+    def _num_worst(self) -> int:
+        return round(self.cvar_level * self.num_quantiles)
 
     def _init_params(self, key: Array, observation: Any, space: Any) -> Any:
         for leaf in spaces.leaves(space):
@@ -185,8 +202,8 @@ class DQN(OffPolicy):
         return heads, self._joined(value[..., None])[..., 0]
 
     def _best(self, heads: tuple, mask: Any, space: Any) -> Any:
-        means = tuple(jnp.mean(head, -1) for head in heads)
-        return distributions.distribution(space, means, mask).mode()
+        worths = tuple(map(self._network.worth, heads))
+        return distributions.distribution(space, worths, mask).mode()
 
     def _values(self, heads: tuple, value: Array, mask: Any, action: Any, space: Any) -> Array:
         """Quantiles [B, *V, Q] of actions, from what the network says of the observations."""

@@ -13,7 +13,7 @@ from jaxinv.agents.imitation import imitate
 from jaxinv.agents.learner import Learner, LearnerState
 from jaxinv.agents.normalise import RunningStatistics
 from jaxinv.agents.policy import NetworkPolicy
-from jaxinv.evaluate import location_cost
+from jaxinv.evaluate import Risk, location_cost
 
 _CPU_SAMPLES = 4096  # that a gradient is computed of at a time on CPU: of more, activations do not stay in the cache
 
@@ -25,6 +25,7 @@ class OnPolicyState(LearnerState):
 
     discounted_sum: Array  # [N, *V] of rewards so far, whose ...
     return_statistics: RunningStatistics  # ... deviation is the unit of rewards
+    value_at_risk: Array  # [*V] running estimate of the cost that is exceeded in the worst periods only
 
 
 @struct.dataclass(kw_only=True)
@@ -79,6 +80,8 @@ class OnPolicy(Learner):
     What is rewarded for its entropy are choices. How widely quantities are explored is a weight like any other: what
     is good to order while every order is a little off is not what is good to order.
 
+    With ``risk``, rewards are replaced by what each adds to what the costs of single periods are worth together.
+
     Learning starts from a ``teacher`` where there is one: a heuristic for the problem, which the network imitates for
     ``teacher_periods`` before the first iteration (:mod:`jaxinv.agents.imitation`). Action wrappers around the problem
     must be able to ``encode`` what it does.
@@ -92,6 +95,7 @@ class OnPolicy(Learner):
     teacher_periods: int = struct.static(2000)
 
     teacher: Any = None  # a policy for the environment
+    risk: Risk | None = None  # of the cost of a period
     gae_lambda: Array = struct.leaf(0.95, low=0.0, high=1.0)
     entropy_coef: Array = struct.leaf(0.01, low=0.0)  # of choices, annealed
     value_coef: Array = struct.leaf(0.5, low=0.0)
@@ -131,6 +135,7 @@ class OnPolicy(Learner):
             average_reward=jnp.zeros(values, jnp.float32),
             discounted_sum=jnp.zeros((self.num_envs, *values), jnp.float32),
             return_statistics=RunningStatistics.like(jnp.float32(0), memory=5),  # values follow a change quickly
+            value_at_risk=jnp.zeros(values, jnp.float32),
             action_space=action_space,
         )
         if self.teacher is not None:
@@ -225,12 +230,12 @@ class OnPolicy(Learner):
         """Advantages and value targets; the statistics move on, after this trajectory was standardised by the ones
         that its policy saw."""
         observation = self._standardise(state, trajectory.observation)
+        state, reward = self._weigh_risk(state, trajectory.reward)
         state = dataclasses.replace(
             state,
             observation_statistics=state.observation_statistics.update(trajectory.observation),
-            average_reward=self._move_average_reward(state, trajectory.reward),
+            average_reward=self._moved(state, state.average_reward, jnp.mean(reward, (0, 1))),
         )
-        reward = trajectory.reward
         if self.average_reward:
             reward = reward - state.average_reward[None, None]
         if self.normalise_reward:
@@ -305,10 +310,19 @@ class OnPolicy(Learner):
         own = groups - jnp.mean(groups, 2, keepdims=True)
         return (own * self.branches / (self.branches - 1)).reshape(advantage.shape)
 
-    def _move_average_reward(self, state: OnPolicyState, reward: Array) -> Array:
-        """The plain mean at first, then an exponential one."""
+    def _weigh_risk(self, state: OnPolicyState, reward: Array) -> tuple[OnPolicyState, Array]:
+        """Rewards [T, N, *V] that are learned from, in place of those that were given."""
+        if self.risk is None:
+            return state, reward
+        cost = -reward.reshape(-1, *reward.shape[2:])
+        at_risk = self._moved(state, state.value_at_risk, self.risk.value_at_risk(cost))
+        weighed = -self.risk.share(cost, at_risk[None], jnp.mean(cost, 0, keepdims=True))
+        return dataclasses.replace(state, value_at_risk=at_risk), weighed.reshape(reward.shape)
+
+    def _moved(self, state: OnPolicyState, mean: Array, latest: Array) -> Array:
+        """A running mean with the ``latest``: the plain one at first, then an exponential one."""
         rate = jnp.maximum(self.average_reward_rate, 1.0 / (state.updates + 1))
-        return state.average_reward + rate * (jnp.mean(reward, (0, 1)) - state.average_reward)
+        return mean + rate * (latest - mean)
 
     def _credit(self, reward: Array, ledger: Any) -> Array:
         """Rewards [N, W] of the locations, which sum to ``reward`` [N]."""

@@ -11,6 +11,7 @@ from jaxinv import struct
 from jaxinv.env.core import Ledger, Policy
 from jaxinv.evaluate.intervals import Interval, mean_interval
 from jaxinv.evaluate.paths import Paths
+from jaxinv.evaluate.risk import cvar
 
 _PERIODS_PER_YEAR = 365.0
 
@@ -32,6 +33,16 @@ class Evaluation:
     def cost_mean(self) -> Array:
         """Mean cost per period []."""
         return jnp.mean(jnp.sum(self.cost, -1))
+
+    @property
+    def path_cost(self) -> Array:
+        """Mean cost per period of each path [N]: of each scenario. The worst one is its largest."""
+        return jnp.mean(jnp.sum(self.cost, -1), 1)
+
+    def cost_cvar(self, level: Array | float = 0.05) -> Array:
+        """Mean cost per period [] of the worst share ``level`` of the paths. Several are needed: 1 / ``level`` at
+        least, for more than the worst path."""
+        return cvar(self.path_cost, level)
 
 
 def location_cost(ledger: Ledger) -> Array:

@@ -14,6 +14,17 @@ from jaxinv import sharding, struct
 from jaxinv.agents.learner import Learner, LearnerState
 from jaxinv.agents.networks import MLP
 from jaxinv.agents.normalise import RunningStatistics
+from jaxinv.evaluate import Risk
+
+_SETTLING = 20  # iterations that the usual norm of a gradient is known by
+
+
+@struct.dataclass(kw_only=True)
+class PathwiseState(LearnerState):
+    """``params`` are the weights, or the learned fields of the heuristic by name."""
+
+    average_params: Any  # running average of them, that the policy acts by
+    usual_norm: Array  # running mean of the norm of the gradient
 
 
 @struct.dataclass(kw_only=True)
@@ -31,6 +42,13 @@ class Pathwise(Learner):
     must be boxes with two of them, as those of ``wrappers.OrderUpTo`` with a ``max_level`` are. With a ``heuristic`` it
     is the fields of it that are ``learned``.
 
+    Gradients through many periods explode where a policy overreacts to what it did itself, and then lead anywhere
+    (Metz et al. 2021, arXiv:2111.05803). A gradient ``wild`` times as long as usual is therefore not followed, and the
+    weights return to their average over about the last ``average_share`` of the iterations, which is also what the
+    policy acts by.
+
+    With ``risk`` it is not the mean that is improved but what the paths' costs per counted period are worth together.
+
     Gradients see slopes, not steps. In an environment with whole units, learn as if they were not and judge the policy
     in one that rounds: the same wrappers around ``wrappers.RoundToBatches``. Heuristics round what they order and pass
     its slopes as if they did not; where they divide scarce stock into whole units, or order only in some periods, the
@@ -45,9 +63,12 @@ class Pathwise(Learner):
     learned: tuple[str, ...] = struct.static(())  # fields of the heuristic
 
     heuristic: Any = None  # a policy for the environment, where learning starts
+    risk: Risk | None = None  # of a path's mean cost
     learning_rate: Array = struct.leaf(3e-3, low=0.0)
     discount: Array = struct.leaf(1.0, low=0.0, high=1.0)
     max_grad_norm: Array = struct.leaf(1.0, above=0.0)
+    average_share: Array = struct.leaf(0.1, low=0.0, high=1.0)  # of the iterations so far
+    wild: Array = struct.leaf(8.0, above=1.0)  # times the usual norm; or inf
 
     def __post_init__(self):
         super().__post_init__()
@@ -61,8 +82,9 @@ class Pathwise(Learner):
         return self.num_envs * (self.warmup + self.num_steps)
 
     # -- public ---------------------------------------------------------------------------------------------------
-    def init(self, key: Array, env_params: Any) -> LearnerState:
-        """State before the first iteration; ``params`` are the weights, or the learned fields by name."""
+    def init(self, key: Array, env_params: Any) -> PathwiseState:
+        """State before the first iteration."""
+        self._has_one_reward()
         key, state_key, time_key, network_key = jax.random.split(key, 4)
         _, observation, _ = self._start(state_key, time_key, env_params)
         example, action_space = self._interface(observation, env_params)
@@ -70,10 +92,12 @@ class Pathwise(Learner):
             params = self.network.init(network_key, example, action_space)
         else:
             params = {name: getattr(self.heuristic, name) for name in self.learned}
-        return LearnerState(
+        return PathwiseState(
             key=key,
             updates=jnp.int32(0),
             params=params,
+            average_params=jax.tree.map(jnp.copy, params),
+            usual_norm=jnp.float32(0),
             opt_state=self._optimiser(self.learning_rate).init(params),
             env_state=None,
             observation=None,
@@ -83,9 +107,10 @@ class Pathwise(Learner):
             action_space=action_space,
         )
 
-    def update(self, state: LearnerState, env_params: Any) -> tuple[LearnerState, dict[str, Array]]:
+    def update(self, state: PathwiseState, env_params: Any) -> tuple[PathwiseState, dict[str, Array]]:
         """One iteration. Metrics are scalars: ``reward`` and, by cause, ``gain/...`` and ``cost/...`` are means per
-        counted period and environment."""
+        counted period and environment, ``grad_norm`` is that of the gradient before it is cut to ``max_grad_norm``,
+        and ``wild`` is 1 where it was not followed."""
         key, state_key, time_key, path_key = jax.random.split(state.key, 4)
         env_state, _, _ = self._start(state_key, time_key, env_params)
         length = self.warmup + self.num_steps
@@ -94,29 +119,41 @@ class Pathwise(Learner):
         )
         samples = sharding.divide_samples((env_state, paths))
         grads, (observation, metrics) = jax.grad(self._loss, has_aux=True)(state.params, state, samples, env_params)
+        norm, iteration = optax.tree.norm(grads), state.updates + 1
+        limit = self.wild * state.usual_norm
+        wild = (iteration > _SETTLING) & ~(norm <= limit)  # also where it is not a number
         optimiser = self._optimiser(self.learning_rate * self._annealed(state))
         updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
+        followed = optax.apply_updates(state.params, updates), opt_state
+        params, opt_state = jax.tree.map(
+            lambda new, old: jnp.where(wild, old, new), followed, (state.average_params, state.opt_state)
+        )
+        usual = jnp.where(wild, limit, norm)
         return dataclasses.replace(
             state,
             key=key,
-            updates=state.updates + 1,
-            params=optax.apply_updates(state.params, updates),
+            updates=iteration,
+            params=params,
             opt_state=opt_state,
+            average_params=optax.incremental_update(
+                params, state.average_params, 1.0 / jnp.maximum(self.average_share * iteration, 1.0)
+            ),
+            usual_norm=state.usual_norm + (usual - state.usual_norm) / jnp.minimum(iteration, _SETTLING),
             observation_statistics=state.observation_statistics.update(observation),
-        ), metrics
+        ), metrics | {"grad_norm": norm, "wild": jnp.float32(wild)}
 
-    def policy(self, state: LearnerState) -> Any:
+    def policy(self, state: PathwiseState) -> Any:
         """The policy learned so far."""
-        return self._policy(state, state.params)
+        return self._policy(state, state.average_params)
 
     # -- small parts ----------------------------------------------------------------------------------------------
-    def _policy(self, state: LearnerState, params: Any) -> Any:
+    def _policy(self, state: PathwiseState, params: Any) -> Any:
         if self.heuristic is not None:
             return dataclasses.replace(self.heuristic, **params)
         return self._acting(state, self.network, params, squashed=True)
 
-    def _loss(self, params: Any, state: LearnerState, samples: Any, env_params: Any) -> tuple[Array, Any]:
-        """Mean cost, and the observations [T, N, ...] and scalars."""
+    def _loss(self, params: Any, state: PathwiseState, samples: Any, env_params: Any) -> tuple[Array, Any]:
+        """Cost, and the observations [T, N, ...] and scalars."""
         policy = self._policy(state, params)
         weights = self.discount ** jnp.arange(self.num_steps)
         weights = jnp.concatenate([jnp.zeros(self.warmup), weights / jnp.mean(weights)])
@@ -131,15 +168,16 @@ class Pathwise(Learner):
             counted = jnp.where(ended, 0.0, weight)
             causes = self._by_cause(jax.tree.map(lambda x: _scaled(x, counted), outcome.ledger))
             observation = jax.vmap(self.env.observe, in_axes=(0, None))(env_state, env_params)
-            return (following, ended | outcome.terminated), (jnp.mean(counted * outcome.reward), observation, causes)
+            return (following, ended | outcome.terminated), (counted * outcome.reward, observation, causes)
 
         env_state, paths = samples
         paths = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), paths)
         start = env_state, jnp.zeros(self.num_envs, bool)
         _, (rewards, observation, causes) = jax.lax.scan(period, start, (paths, weights))
-        reward = jnp.sum(rewards) / self.num_steps
-        metrics = {"reward": reward} | jax.tree.map(lambda x: jnp.sum(x) / self.num_steps, causes)
-        return -reward, jax.lax.stop_gradient((observation, metrics))
+        cost = -jnp.sum(rewards, 0) / self.num_steps  # [N]
+        metrics = {"reward": -jnp.mean(cost)} | jax.tree.map(lambda x: jnp.sum(x) / self.num_steps, causes)
+        loss = jnp.mean(cost) if self.risk is None else self.risk.judge(cost)
+        return loss, jax.lax.stop_gradient((observation, metrics))
 
 
 def _scaled(x: Array, weight: Array) -> Array:

@@ -5,6 +5,7 @@ a period. Formulas take numbers or arrays of one shape. What needs the distribut
 float64, and takes a process with a finite ``support()`` in whole units, the same in every period.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -61,6 +62,14 @@ def normal_newsvendor(mean: Array, std: Array, holding: Array, penalty: Array) -
     """
     z = ndtri(penalty / (penalty + holding))
     return mean + z * std, (holding + penalty) * norm.pdf(z) * std
+
+
+def cvar_newsvendor(quantile: Callable, holding: Array, penalty: Array, level: Array) -> Array:
+    """Order-up-to level with the least conditional value at risk: the mean of the worst share ``level``, in (0, 1], of
+    a newsvendor's costs (Gotoh and Takano 2007, European Journal of Operational Research 179(1), for costs without
+    profits). ``quantile`` is that of continuous demand."""
+    short, left = level * penalty / (holding + penalty), 1.0 - level * holding / (holding + penalty)
+    return (holding * quantile(short) + penalty * quantile(left)) / (holding + penalty)
 
 
 def newsvendor(values: Any, probabilities: Any, holding: Any, penalty: Any) -> tuple[np.ndarray, np.ndarray]:

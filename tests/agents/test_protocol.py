@@ -59,14 +59,14 @@ CHANGES = {
     "entropy_coef": 1.0, "value_coef": 0.1, "clip_range": 1e-3, "value_clip": 1e-3, "target_kl": 1e-7,
     "target_rate": 0.5, "average_share": 1.0, "priority_exponent": 0.0, "importance_exponent": 1.0,
     "epsilon_initial": 0.1, "epsilon_final": 0.9, "epsilon_decay": 1.0, "exploration_noise": 1.0, "target_noise": 1.0,
-    "target_noise_clip": 0.01, "initial_temperature": 1.0, "target_entropy": 1.0,
+    "target_noise_clip": 0.01, "initial_temperature": 1.0, "target_entropy": 1.0, "wild": 2.0,
 }  # fmt: skip
 # What a learner has from its base and has no use for; locations that share rewards are another test.
 INERT = {
     "REINFORCE": {"gae_lambda"},
     "SAC": {"exploration_noise", "target_noise", "target_noise_clip"},
     "DCL": {"average_reward_rate", "discount"},  # what follows does not depend on the action here
-    "Pathwise": {"average_reward_rate"},
+    "Pathwise": {"average_reward_rate", "wild"},  # nothing is, in so few iterations
 }
 
 # A2C is A3C without staleness, REINFORCE has nothing of its own to be vmapped; of the others SAC has most.
@@ -98,7 +98,11 @@ def assert_equal(a, b, **tolerance):
         np.testing.assert_allclose(x, y, **{"rtol": 0.0, "atol": 0.0} | tolerance)
 
 
-@kinds
+# Nor does A3C add to PPO, or DQN to SAC, in a sweep.
+LANES = [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW | {"A3C", "DQN"})) for kind in LEARNERS]
+
+
+@pytest.mark.parametrize("kind", LANES)
 def test_lanes_of_a_sweep_equal_single_runs_and_call_no_lapack(kind):
     """Over keys and all numbers together. Batched matrix products may add up in another order: float32 rounding (about
     1e-7), with room for adam to enlarge it. On CPU, jaxlib 0.10 runs a batch of LAPACK calls on the threads that wait

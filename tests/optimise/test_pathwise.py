@@ -104,3 +104,17 @@ def test_rounding_passes_slopes(key):
     slope = jax.grad(lambda level: BaseStock(level=level)(ENV, state, LOST, key))(jnp.float32(22.3))
     assert BaseStock(level=22.3)(ENV, state, LOST, key) == jnp.round(22.3 - ENV.inventory_position(state))
     assert slope == 1.0
+
+
+def test_a_wild_gradient_is_not_followed(key):
+    """The weights return to their average, and what counts as usual grows."""
+    algo = Pathwise(env=ENV, heuristic=BaseStock(level=9.0), learned=("level",), num_envs=8)
+    state = jax.jit(algo.init)(key, BACKLOG).replace(updates=jnp.int32(30), usual_norm=jnp.float32(1e-3))
+    state = state.replace(average_params={"level": jnp.float32(12.0)})
+    after, metrics = jax.jit(algo.update)(state, BACKLOG)
+    assert metrics["wild"] == 1.0
+    assert after.params["level"] == 12.0
+    assert 1e-3 < after.usual_norm < metrics["grad_norm"]
+    after, metrics = jax.jit(algo.update)(state.replace(usual_norm=metrics["grad_norm"]), BACKLOG)
+    assert metrics["wild"] == 0.0
+    assert after.params["level"] not in (9.0, 12.0)
