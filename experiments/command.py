@@ -32,6 +32,13 @@ class RunConfig:
     """go on with the training run in the output directory"""
 
 
+def at_least(config: Any, **lowest: int) -> None:
+    """Raise ``ValueError`` unless the named fields are at least so large."""
+    for name, low in lowest.items():
+        if getattr(config, name) < low:
+            raise ValueError(f"{name} must be at least {low}, got {getattr(config, name)}")
+
+
 def parse(presets: Mapping[str, Any], description: str | None, arguments: list[str] | None = None) -> Any:
     """The configuration of a command line: the preset's, with what else is given set on top."""
     arguments = sys.argv[1:] if arguments is None else arguments

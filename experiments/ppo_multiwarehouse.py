@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from experiments import command
-from experiments.retail import RetailConfig
+from experiments.retail import RetailConfig, TuningConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,15 +34,6 @@ class PPOConfig:
     """widths of the network that all cells share, of every learner"""
     initial_log_std: float = -1.5
     """log standard deviation of the first exploration, of every learner"""
-
-
-@dataclasses.dataclass(frozen=True)
-class TuningConfig(command.SearchConfig):
-    """How heuristics are tuned: see ``jaxinv.optimise.tune``."""
-
-    population: int = 128
-    elite: int = 16
-    iterations: int = 20
 
 
 @dataclasses.dataclass(frozen=True)

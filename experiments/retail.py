@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from experiments import command
+
 
 @dataclasses.dataclass(frozen=True)
 class RetailConfig:
@@ -40,6 +42,15 @@ class RetailConfig:
     """the last days of the panel: held out, never trained, fitted or tuned on"""
     warmup_days: int = 14
     """days before the held-out ones that are replayed first, and not counted"""
+
+
+@dataclasses.dataclass(frozen=True)
+class TuningConfig(command.SearchConfig):
+    """How heuristics are tuned: see ``jaxinv.optimise.tune``."""
+
+    population: int = 128
+    elite: int = 16
+    iterations: int = 20
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,7 +25,6 @@ MAKE = {
     "DQN": lambda **fields: DQN(env=probes.MatchTheObservation(), **SIZES | REPLAY | fields),
     "SAC": lambda **fields: SAC(env=Follow(), **SIZES | REPLAY | fields),
 }
-kinds = pytest.mark.parametrize("kind", ["PPO", "DQN", pytest.param("SAC", marks=pytest.mark.slow)])
 
 
 def fit(kind, num_devices, fields=None, **options):
@@ -52,7 +51,8 @@ def part(x):
     return x.addressable_shards[0].data.shape
 
 
-@kinds
+# PPO is trained over two devices in one call below; DQN has a memory besides.
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=[pytest.mark.slow] * (k != "DQN")) for k in MAKE])
 def test_environments_are_divided_and_the_result_is_the_same(kind, tmp_path):
     alone = train.fit(MAKE[kind](), PARAMS, KEY, chunk=2, progress=False)
     both = fit(kind, 2)
@@ -85,7 +85,7 @@ def test_whole_seeds_are_divided_where_they_can_be(kind):
 
 
 @pytest.mark.slow
-@kinds
+@pytest.mark.parametrize("kind", ["PPO", "DQN", "SAC"])
 def test_otherwise_the_environments_of_each_seed_are(kind):
     alone = train.fit(MAKE[kind](), PARAMS, KEY, chunk=4, progress=False, num_seeds=3)
     both = fit(kind, 2, num_seeds=3, chunk=4)

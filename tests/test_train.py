@@ -16,8 +16,6 @@ from tests.agents import probes
 PARAMS = EnvParams()
 KEY = jax.random.key(7)
 
-pytestmark = pytest.mark.usefixtures("optimised")
-
 
 def learner(**fields):
     fields = {"env": probes.MatchTheObservation(), "network": MLP(hidden=(8,))} | fields
@@ -42,7 +40,7 @@ def assert_equal(a, b):
 
 
 @pytest.fixture(scope="module")
-def whole(optimised):
+def whole():
     """An uninterrupted run."""
     return fit(evaluate=score)
 

@@ -15,6 +15,7 @@ from jaxinv.agents.buffers import ReplayBuffer
 from jaxinv.agents.learner import Learner, LearnerState
 from jaxinv.agents.networks import MLP
 from jaxinv.agents.normalise import RunningStatistics
+from jaxinv.evaluate import Risk
 
 
 @struct.dataclass(kw_only=True)
@@ -25,6 +26,7 @@ class OffPolicyState(LearnerState):
     target_params: dict[str, Any]  # running average of the weights, that targets are made with
     average_params: dict[str, Any]  # a much slower one, that the policy acts by
     reward_statistics: RunningStatistics  # whose deviation is the unit of rewards
+    value_at_risk: Array  # [*V] running estimate of the cost that is exceeded in the worst periods only
     buffer: ReplayBuffer  # of periods
 
 
@@ -69,6 +71,8 @@ class OffPolicy(Learner):
     Q-learning: Abounadi, Bertsekas and Borkar 2001, SIAM J. Control and Optimization 40). It is the average reward of
     the policy that is learned, not of the one that explores.
 
+    With ``risk``, rewards are replaced by what each adds to what the costs of single periods are worth together.
+
     The policy that is handed over acts by the mean of the weights over about the last ``average_share`` of the
     iterations so far: good actions differ by less than a gradient step moves their values (Polyak and Juditsky 1992,
     SIAM J. Control and Optimization 30).
@@ -85,6 +89,7 @@ class OffPolicy(Learner):
     n_step: int = struct.static(1)  # periods whose rewards are seen before values stand for the rest
     prioritised: bool = struct.static(False)  # sample by the last error seen
 
+    risk: Risk | None = None  # of the cost of a period
     max_grad_norm: Array = struct.leaf(10.0, above=0.0)
     target_rate: Array = struct.leaf(0.01, above=0.0, high=1.0)  # step of the target weights per gradient step
     average_share: Array = struct.leaf(0.2, low=0.0, high=1.0)  # of the iterations so far: those averaged
@@ -120,6 +125,7 @@ class OffPolicy(Learner):
             observation_statistics=RunningStatistics.like(example, memory=50).update(observation),
             average_reward=jnp.zeros(self._agents),
             reward_statistics=RunningStatistics.like(jnp.zeros(self._agents), memory=50),
+            value_at_risk=jnp.zeros(self._agents),
             buffer=None,  # type: ignore[arg-type]
             action_space=action_space,
         )
@@ -177,10 +183,14 @@ class OffPolicy(Learner):
         keys = jax.random.split(key, self.num_steps)
         state, (periods, causes) = jax.lax.scan(period, state, keys)
         reward = periods.reward
+        if self.risk is not None:
+            latest = self.risk.value_at_risk(-reward.reshape(-1, *reward.shape[2:]))
+            moved = state.value_at_risk + self.average_reward_rate * (latest - state.value_at_risk)
+            state = dataclasses.replace(state, value_at_risk=moved)
         state = dataclasses.replace(
             state,
             observation_statistics=state.observation_statistics.update(periods.observation),
-            reward_statistics=state.reward_statistics.update(reward),
+            reward_statistics=state.reward_statistics.update(self._weighed(state, reward)),
             buffer=state.buffer.insert(periods),
         )
         if at_random and self.average_reward:  # nothing is known of values
@@ -274,9 +284,18 @@ class OffPolicy(Learner):
 
     # -- small parts ----------------------------------------------------------------------------------------------
     def _scaled(self, state: OffPolicyState, reward: Array) -> Array:
-        """Rewards [..., *V] from their average, in their unit."""
+        """Rewards [..., *V] as they are learned from: from their average, in their unit."""
         average, unit = (jnp.broadcast_to(x, reward.shape) for x in (state.average_reward, self._unit(state)))
-        return (reward - average) / unit
+        return (self._weighed(state, reward) - average) / unit
+
+    def _weighed(self, state: OffPolicyState, reward: Array) -> Array:
+        """Rewards [..., *V] by risk."""
+        if self.risk is None:
+            return reward
+        at_risk, mean = (
+            jnp.broadcast_to(x, reward.shape) for x in (state.value_at_risk, -state.reward_statistics.mean)
+        )
+        return -self.risk.share(-reward, at_risk, mean)
 
     def _unit(self, state: OffPolicyState) -> Array:
         """Of rewards."""

@@ -52,7 +52,7 @@ def test_gradients_are_as_many_turns_old_as_the_staleness_says(key):
 
 def test_reinforce_credits_what_followed_and_compares_with_the_branches(key):
     algo = REINFORCE(num_updates=2, branches=4, unseen=1, discount=0.9, **FIELDS)
-    state = algo.init(key, PARAMS)
+    state = jax.jit(algo.init)(key, PARAMS)
     _, trajectory, _ = jax.jit(lambda state, key: algo._rollout(state, PARAMS, key, 4))(state, key)
     reward = np.asarray(jax.random.normal(key, (4, 8)))
     done = np.asarray(jax.random.bernoulli(key, 0.3, (4, 8)))
@@ -76,13 +76,18 @@ def test_reinforce_credits_what_followed_and_compares_with_the_branches(key):
 def test_reinforce_does_not_learn_from_periods_whose_returns_are_not_seen(key):
     """Changing what was done in them changes nothing but the units of the advantages, which are given here."""
     algo = REINFORCE(num_updates=2, branches=2, unseen=2, **FIELDS)
-    state = algo.init(key, PARAMS)
-    state, trajectory, _ = algo._rollout(state, PARAMS, key, 4)
-    state, batch = algo._estimate(state, trajectory)
+
+    @jax.jit
+    def seen_once():
+        state, trajectory, _ = algo._rollout(algo.init(key, PARAMS), PARAMS, key, 4)
+        return algo._estimate(state, trajectory)
+
+    state, batch = seen_once()
+    learn = jax.jit(algo._learn)
     other = dataclasses.replace(batch, action=batch.action.at[:, 2:].set(1 - batch.action[:, 2:]))
     seen = dataclasses.replace(batch, action=batch.action.at[:, 1].set(1 - batch.action[:, 1]))
     first, second, third = (
-        np.concatenate([np.ravel(x) for x in jax.tree.leaves(jax.jit(algo._learn)(state, each, key)[0].params)])
+        np.concatenate([np.ravel(x) for x in jax.tree.leaves(learn(state, each, key)[0].params)])
         for each in (batch, other, seen)
     )
     np.testing.assert_array_equal(first, second)

@@ -54,7 +54,7 @@ class Arms(probes.Probe):
         return spaces.Discrete(self.num_arms)
 
 
-@pytest.mark.parametrize("rounds", [1, 3])
+@pytest.mark.parametrize("rounds", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_halving_finds_the_best_arm_as_often_as_theory_says(key, rounds):
     """Against the same procedure written out, 2,000 times each (4 standard errors of the difference); and three rounds
     find it more often than the bound of Karnin, Koren and Somekh (2013, theorem 4.1) on all that was pulled."""
@@ -82,6 +82,7 @@ def test_halving_finds_the_best_arm_as_often_as_theory_says(key, rounds):
     assert found >= 1 - 3 * np.log2(env.num_arms) * np.exp(-pulls / (8 * hardness * np.log2(env.num_arms)))
 
 
+@pytest.mark.slow  # policy iteration below reads it, too
 def test_a_policy_that_reads_the_observation(key):
     algo = DCL(env=probes.MatchTheObservation(), num_updates=1, **SMALL)
     state, _ = jax.jit(algo.train)(key, core.EnvParams())
@@ -94,7 +95,7 @@ def test_illegal_actions_are_never_best(key):
     params = core.EnvParams()
     state, _ = jax.jit(algo.train)(key, params)
     env_state = algo.env.init_state(jnp.zeros(1), params)
-    best, loss, _ = algo._halve(state, env_state, params, key)
+    best, loss, _ = jax.jit(algo._halve)(state, env_state, params, key)
     assert best == 1
     np.testing.assert_array_equal(np.isfinite(loss), [True, True, False])
     assert algo.policy(state)(algo.env, env_state, params) == 1
@@ -102,7 +103,7 @@ def test_illegal_actions_are_never_best(key):
 
 def test_only_one_choice_among_listed_actions(key):
     with pytest.raises(ValueError, match=r"DCL.env must have one choice among listed actions, got .*Box"):
-        DCL(env=probes.Target(), **SMALL).init(key, core.EnvParams())
+        jax.eval_shape(DCL(env=probes.Target(), **SMALL).init, key, core.EnvParams())
 
 
 @struct.dataclass(kw_only=True)

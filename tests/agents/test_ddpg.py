@@ -22,6 +22,7 @@ def train(kind, env, **fields):
     return algo, *jax.jit(algo.train)(jax.random.key(0), env.default_params())
 
 
+@pytest.mark.slow
 @kinds
 def test_actions_find_the_target(kind):
     """Whose worth is 0, where that of the untrained policy is -0.66. Relu critics are made of flat pieces, at the edges

@@ -17,6 +17,9 @@ SWITCHES = {
     "others": {"num_others": 2, "n_step": 2, "prioritised": True},
     "quantiles of others": {"num_others": 1, "num_quantiles": 4},
 }
+# The case "others" has priorities and several steps as well; quantiles and the plain learner have other tests below.
+SLOW = SWITCHES.keys() - {"others"}
+run = jax.jit(lambda algo, params: algo.train(jax.random.key(0), params))
 
 
 def learner(env, **fields):
@@ -29,7 +32,7 @@ def learner(env, **fields):
 
 def train(env, **fields):
     algo = learner(env, **fields)
-    return algo, *jax.jit(algo.train)(jax.random.key(0), env.default_params())
+    return algo, *run(algo, env.default_params())
 
 
 def quantiles(algo, state, observation, action, mask=None):
@@ -39,20 +42,19 @@ def quantiles(algo, state, observation, action, mask=None):
     return np.asarray(algo._values(heads, value, mask, jnp.int32(action)[None], state.action_space))[0]
 
 
-@pytest.mark.parametrize("switch", SWITCHES)
+@pytest.mark.parametrize("switch", [pytest.param(s, marks=[pytest.mark.slow] * (s in SLOW)) for s in SWITCHES])
 def test_delayed_reward_is_discounted(switch):
     algo, state, _ = train(probes.DelayedReward(), **SWITCHES[switch])
     values = [quantiles(algo, state, time, 0).mean() for time in (0.0, 1.0)]
     assert values == pytest.approx([0.9, 1.0], abs=0.05)
 
 
-@pytest.mark.parametrize("n_step", [1, 3])
+@pytest.mark.parametrize("n_step", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_termination_ends_the_return_and_truncation_does_not(n_step):
     algo = learner(probes.Endless(), discount=0.5, n_step=n_step)
-    program = jax.jit(algo.train)
     for limit, ends, value in ((1, True, 1.0), (1, False, 2.0), (2, False, 2.0)):
         params = probes.EndlessParams(max_steps_in_episode=limit, ends=ends)
-        state, _ = program(jax.random.key(0), params)
+        state, _ = run(algo, params)
         assert quantiles(algo, state, 0.0, 0) == pytest.approx([value], abs=0.05)
 
 
@@ -73,6 +75,7 @@ def test_policy_reads_the_observation_and_explores_as_the_schedule_says():
     assert metrics["reward"][-50:].mean() == pytest.approx(0.9, abs=0.02)  # half of the random actions are right
 
 
+@pytest.mark.slow  # cells below have masks, too
 @pytest.mark.parametrize("num_others", [0, 2])
 def test_illegal_actions_are_never_taken(num_others):
     algo, state, metrics = train(probes.Forbidden(), num_others=num_others)
@@ -118,14 +121,14 @@ class Haggling(probes.Probe):
         return 0.0
 
 
-@pytest.mark.parametrize("n_step", [1, 3])
+@pytest.mark.parametrize("n_step", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_all_actions_of_a_state_are_simulated_on_the_same_luck(n_step, key):
     """By hand: the first action is given, the target's best ones follow, up to an end or a value."""
     env = Haggling()
     algo = learner(env, num_others=3, n_step=n_step, double=False, burn_in=32)
     params = env.default_params()
     state = jax.jit(algo.init)(key, params)
-    batch, _ = algo._sample(state, key)
+    batch, _ = jax.jit(algo._sample)(state, key)
     actions, targets = map(np.asarray, jax.jit(algo._simulated)(state, batch, params, key))
     np.testing.assert_array_equal(actions[0], batch.action)
     assert set(np.unique(actions[1:])) == {0, 1, 2, 3}
@@ -162,7 +165,7 @@ class TwoCells(probes.Probe):
         return (action[0] == 2) + 3.0 * (action[1] == 1) - 50.0 * (action[0] == 1)
 
 
-@pytest.mark.parametrize("num_others", [0, 2])
+@pytest.mark.parametrize("num_others", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_values_of_cells_add_up(num_others):
     algo, state, _ = train(TwoCells(), num_others=num_others)
     mask = TwoCells().action_mask(None, None)

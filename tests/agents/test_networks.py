@@ -88,7 +88,7 @@ def test_cell_network_does_not_grow_with_the_problem(key):
         space = spaces.Tree(
             {"cell": spaces.Box(0.0, 1.0, (warehouses, skus)), "gate": spaces.Discrete(2, (warehouses,))}
         )
-        return jax.tree.map(jnp.shape, network.init(key, jnp.zeros((warehouses, skus, F)), space))
+        return jax.eval_shape(network.init, key, jnp.zeros((warehouses, skus, F)), space)
 
     assert shapes(2, 5) == shapes(9, 3)
 
@@ -109,10 +109,11 @@ def test_local_values_are_one_per_warehouse(key):
     network = networks.CellNetwork(hidden=(8, 8), local_values=True)
     space = spaces.Box(np.float32(-1), np.float32(1), (3, 2))
     observation = jax.random.normal(key, (3, 2, 5))
-    params = network.init(key, observation, space)
-    _, value = network.apply(params, observation, space)
+    params = jax.jit(network.init)(key, observation, space)
+    apply = jax.jit(network.apply)
+    _, value = apply(params, observation, space)
     assert value.shape == (3,)
-    _, exchanged = network.apply(params, observation[::-1], space)
+    _, exchanged = apply(params, observation[::-1], space)
     np.testing.assert_allclose(exchanged, value[::-1], rtol=1e-4, atol=1e-5)
 
 

@@ -105,14 +105,18 @@ def test_initial_policy_acts_on_states_and_on_observations_alike(key):
     assert len(np.unique(state.env_state.time)) > 8, "environments should start out of step"
     _, env_state = algo.env.reset(key, PARAMS)
     observation = algo.env.observe(env_state, PARAMS)
-    policy = algo.policy(state)
-    action = policy(algo.env, env_state, PARAMS)
-    jax.tree.map(np.testing.assert_array_equal, action, policy.act(observation))
+
+    @jax.jit
+    def both(policy):
+        return policy(algo.env, env_state, PARAMS), policy.act(observation)
+
+    action, observed = both(algo.policy(state))
+    jax.tree.map(np.testing.assert_array_equal, action, observed)
     assert algo.env.action_space(PARAMS).contains(action)
 
     stochastic = algo.policy(state, deterministic=False)
     keys = jax.random.split(key, 50)
-    draws = jax.vmap(lambda k: stochastic(algo.env, env_state, PARAMS, k))(keys)
+    draws = jax.jit(jax.vmap(lambda k: stochastic(algo.env, env_state, PARAMS, k)))(keys)
     assert float(jnp.std(draws["bounded"])) > 0.5
 
 
@@ -135,8 +139,8 @@ def test_errors_name_the_field(wrong, message):
 def test_local_rewards_sum_to_the_whole_and_share_what_they_should(key):
     env = MultiWarehouse(num_warehouses=3, num_skus=2, max_lead_time=1)
     params = env.make_params(fixed_order_cost=[10.0, 20.0, 30.0])
-    _, state = env.reset(key, params)
-    _, _, reward, _, info = env.step_env(key, state, env.order_action(jnp.ones(env.cells)), params)
+    _, state = jax.jit(env.reset)(key, params)
+    _, _, reward, _, info = jax.jit(env.step_env)(key, state, env.order_action(jnp.ones(env.cells)), params)
     batch = jax.tree.map(lambda x: x[None], (reward, info["ledger"]))
     network = CellNetwork(hidden=(4,), local_values=True)
     for share in (0.0, 0.4, 1.0):

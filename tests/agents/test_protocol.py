@@ -98,8 +98,8 @@ def assert_equal(a, b, **tolerance):
         np.testing.assert_allclose(x, y, **{"rtol": 0.0, "atol": 0.0} | tolerance)
 
 
-# Nor does A3C add to PPO, or DQN to SAC, in a sweep.
-LANES = [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW | {"A3C", "DQN"})) for kind in LEARNERS]
+# The same program of sweeps for learners on policy, off it, and by paths.
+LANES = [pytest.param(kind, marks=[pytest.mark.slow] * (kind not in ("PPO", "SAC", "Pathwise"))) for kind in LEARNERS]
 
 
 @pytest.mark.parametrize("kind", LANES)

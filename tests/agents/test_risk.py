@@ -65,6 +65,17 @@ def test_dqn_gambles_unless_it_fears_the_worst(key, level, action):
     assert int(algo.policy(state).act(jnp.zeros(1))) == action
 
 
+@pytest.mark.parametrize(("risk", "action"), [(None, 1), (Risk(cvar_level=0.5), 0), (Risk(variance_weight=1.0), 0)])
+def test_off_policy_learners_fear_bad_periods(key, risk, action):
+    """The gamble has a mean of 1.2, a variance of 1.44, and 0 in the worse half of the periods."""
+    algo = DQN(
+        env=Gamble(), network=MLP(hidden=(16,)), num_envs=64, num_steps=4, num_updates=100, learning_rate=1e-2,
+        average_reward=False, normalise_reward=False, average_reward_rate=0.2, epsilon_final=0.5, risk=risk,
+    )  # fmt: skip
+    state, _ = jax.jit(algo.train)(key, Gamble().default_params())
+    assert int(algo.policy(state).act(jnp.zeros(1))) == action
+
+
 @pytest.mark.parametrize("level", [0.0, 0.05, 1.5])
 def test_a_share_of_no_quantile_is_refused(level):
     with pytest.raises(ValueError, match=r"DQN.cvar_level must be in 1 / num_quantiles = 0\.125\.\.1"):

@@ -18,20 +18,21 @@ NETWORKS = {name: SequenceNetwork(memory) for name, memory in MEMORIES.items()}
 @pytest.mark.parametrize("name", NETWORKS)
 def test_heads_fit_the_space_and_depend_on_the_order_of_the_past(name, key):
     network, past = NETWORKS[name], jax.random.normal(key, (6, 3))
-    heads, value = network.init_with_output(key, past, SPACE)[0]
+    (heads, value), params = jax.jit(lambda past: network.init_with_output(key, past, SPACE))(past)
     assert heads[1][0].shape == heads[1][1].shape == (2,)  # leaves in the order of their names: mode, order
     assert heads[0].shape == (3,)
     assert value.shape == ()
-    params = network.init(key, past, SPACE)
-    swapped = past[jnp.array([1, 0, 2, 3, 4, 5])]
-    assert abs(float(network.apply(params, past, SPACE)[1] - network.apply(params, swapped, SPACE)[1])) > 1e-6
+    values = jax.jit(jax.vmap(lambda past: network.apply(params, past, SPACE)[1]))
+    first, swapped = values(jnp.stack([past, past[jnp.array([1, 0, 2, 3, 4, 5])]]))
+    assert abs(float(first - swapped)) > 1e-6
 
 
 def test_attention_does_not_look_ahead(key):
     """What is known at a period is the same whatever comes after it."""
     network, past = MEMORIES["transformer"], jax.random.normal(key, (6, 3))
-    params = network.init(key, past)
+    params = jax.jit(network.init)(key, past)
 
+    @jax.jit
     def attended(x):
         _, found = network.apply(params, x, capture_intermediates=True)
         return found["intermediates"]["MultiHeadDotProductAttention_0"]["__call__"][0]
@@ -51,6 +52,7 @@ def test_ppo_learns_to_remember(name, key):
     assert metrics["reward"][-1] > 0.95
 
 
+@pytest.mark.slow  # what the test of those who remember rests on
 def test_ppo_without_memory_cannot(key):
     env = probes.Remember()
     algo = PPO(env=env, network=MLP(hidden=(16,)), num_envs=64, num_steps=8, num_updates=60, learning_rate=1e-2)

@@ -13,20 +13,22 @@ from jaxinv.compat import GymnaxEnv, GymnaxFiveValueEnv
 from tests.compat.problems import Counter, Units, any_order, lost_sales, one_warehouse, warehouses, worth
 
 
-@pytest.mark.parametrize("problem", [lost_sales, one_warehouse, any_order, warehouses])
+@pytest.mark.parametrize(
+    "problem", [lost_sales, pytest.param(one_warehouse, marks=pytest.mark.slow), any_order, warehouses]
+)
 def test_steps_are_those_of_the_environment(problem, key):
     env, params = problem(length=2)
-    theirs = GymnaxEnv(env)
+    theirs, step = GymnaxEnv(env), jax.jit(env.step)
     assert isinstance(theirs, environment.Environment)
     observation, state = theirs.reset(key, params)
-    expected, same = env.reset(key, params)
+    expected, same = jax.jit(env.reset)(key, params)
     np.testing.assert_array_equal(observation, expected)
     for k in jax.random.split(key, 3):  # over a time limit
         action = theirs.action_space(params).sample(k)
         observation, state, *outcome, info = theirs.step(k, state, action, params)
         space = env.action_space(params)
         native = type(space.sample(k))(**action) if isinstance(action, dict) else jnp.reshape(action, space.shape)
-        expected, same, *others, expected_info = jax.jit(env.step)(k, same, native, params)
+        expected, same, *others, expected_info = step(k, same, native, params)
         results = (observation, state, outcome, info["ledger"], info["final_observation"])
         known = (expected, same, others, expected_info["ledger"], expected_info["final_observation"])
         # compiled in another program: float32 rounding

@@ -87,9 +87,10 @@ def test_cells_stay_dependent_where_demand_responds():
         exogenous = jax.tree.map(lambda x: x[:, 0], paths.exogenous)
         if env is shop:
             price = 0.9 * params.reference_price
-            drawn = jax.vmap(lambda exo: env.demand(exo.u, state, price, params))(exogenous)  # noqa: B023
+            drawn = jax.jit(jax.vmap(lambda exo: env.demand(exo.u, state, price, params)))(exogenous)  # noqa: B023
         else:
             drawn = exogenous.demand
-            again = params.demand.law(state.exo.demand).scaled(1.0).quantile(exogenous.u)
+            law = jax.jit(lambda u: params.demand.law(state.exo.demand).scaled(1.0).quantile(u))  # noqa: B023
+            again = law(exogenous.u)
             np.testing.assert_allclose(again, drawn, rtol=1e-4)
         assert np.corrcoef(np.asarray(drawn)[..., 0].T)[0, 1] > 0.75

@@ -23,6 +23,7 @@ VARIANTS = {
     "smooth": (dict(regular_lead_time=3), dict(demand=Gamma(5.0, 0.5, rounded=False))),
 }
 LEAD_TIMES = [(1, 0), (2, 0), (2, 1), (3, 1), (4, 0), (4, 3)]
+FEW = {(1, 0), (3, 1), (4, 3)}  # without a pipeline, with one of either kind, and with two that are nearly alike
 
 
 @pytest.mark.slow  # the default one is among the contract tests
@@ -125,7 +126,9 @@ def rollout(env, params, seed, length=40):
     return trajectory.state, after, trajectory.action, trajectory.outcome.ledger
 
 
-@pytest.mark.parametrize(("slow", "fast"), LEAD_TIMES)
+@pytest.mark.parametrize(
+    ("slow", "fast"), [pytest.param(*pair, marks=[pytest.mark.slow] * (pair not in FEW)) for pair in LEAD_TIMES]
+)
 def test_units_are_conserved_and_money_is_the_units(slow, fast):
     env = DualSourcing(regular_lead_time=slow, expedited_lead_time=fast)
     params = env.make_params(demand=Poisson(6.0), regular_cost=3.0, expedited_cost=4.5, holding_cost=0.5)
@@ -148,7 +151,9 @@ def test_units_are_conserved_and_money_is_the_units(slow, fast):
     assert set(Ledger.COSTS + Ledger.UNITS) == {field.name for field in dataclasses.fields(Ledger)}
 
 
-@pytest.mark.parametrize(("slow", "fast"), LEAD_TIMES)
+@pytest.mark.parametrize(
+    ("slow", "fast"), [pytest.param(*pair, marks=[pytest.mark.slow] * (pair not in FEW)) for pair in LEAD_TIMES]
+)
 @pytest.mark.parametrize("supplier", ["regular", "expedited"])
 def test_a_single_supplier_is_single_item(slow, fast, supplier):
     """Orders from one supplier alone: the same inventory and costs as SingleItem with its lead time."""

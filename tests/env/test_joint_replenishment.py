@@ -258,12 +258,18 @@ def test_what_is_not_whole_raises():
 # -- wrappers ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # the environment is among the contract tests, and the wrapper is checked with two suppliers
+def test_numbered_orders_keep_the_protocol():
+    env = JointReplenishment()
+    params = env.default_params()
+    check_environment(EnumeratedActions(env, env.finite_model(params)), params)
+
+
 def test_learners_choose_among_full_trucks():
     env = JointReplenishment()
     params = env.default_params()
     model = env.finite_model(params)
     wrapped = EnumeratedActions(env, model)
-    check_environment(wrapped, params)
     orders = jax.vmap(wrapped.native_action, (0, None, None))(
         jnp.arange(wrapped.action_space(params).n), wrapped.reset(jax.random.key(0), params)[1], params
     )

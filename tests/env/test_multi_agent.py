@@ -68,7 +68,11 @@ PROBLEMS = {
 }
 
 
-@pytest.mark.parametrize("problem", PROBLEMS)
+# The others are divided by locations as the beer game is, or have a test of who sends a transfer.
+ALIKE = {"serial", "distribution", "warehouses"}
+
+
+@pytest.mark.parametrize("problem", [pytest.param(p, marks=[pytest.mark.slow] * (p in ALIKE)) for p in PROBLEMS])
 def test_everything_is_divided_and_nothing_else_changes(problem, key):
     env, by, rows, num_agents = PROBLEMS[problem]
     view = MultiAgent(env, by)
@@ -236,8 +240,9 @@ def test_time_limits_are_those_of_the_view(key):
     view = MultiAgent(Serial())
     params = view.make_params(Serial().make_params(max_steps_in_episode=9, discount=0.5))
     assert (params.max_steps_in_episode, params.discount) == (9, 0.5)
-    _, state = view.reset(key, params)
-    *_, truncated, _ = view.step(key, state, jnp.zeros((3, 1)), params.replace(max_steps_in_episode=jnp.int32(1)))
+    _, state = jax.jit(view.reset)(key, params)
+    once = params.replace(max_steps_in_episode=jnp.int32(1))
+    *_, truncated, _ = jax.jit(view.step)(key, state, jnp.zeros((3, 1)), once)
     assert truncated
 
 

@@ -187,7 +187,11 @@ def test_a_simulation_unit_by_unit(shelf_life, lead_time, issuing):
 # -- physics ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+# Each part of them is in one of the others.
+ALIKE = {"default", "L2 lifo", "mixed", "random life L2", "calendar"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in ALIKE)) for name in VARIANTS])
 def test_units_are_conserved_and_sales_bounded(name, key):
     env, params = problem(name)
     _, state = env.reset(key, params)
@@ -309,16 +313,16 @@ def test_mixed_issuing_shares_the_moments_of_demand():
     assert env.make_params(demand=STREAMS).demand is STREAMS
 
 
-def test_one_stream_of_two_is_plain_issuing(key):
+@pytest.mark.parametrize(("share", "issuing"), [pytest.param(1.0, "fifo", marks=pytest.mark.slow), (0.0, "lifo")])
+def test_one_stream_of_two_is_plain_issuing(share, issuing):
     demand = Poisson(4.0).tabulated()
-    for share, issuing in ((1.0, "fifo"), (0.0, "lifo")):
-        plain, mixed = Perishable(shelf_life=3, issuing=issuing), Perishable(shelf_life=3, issuing="mixed")
-        params, both = plain.make_params(demand=demand), mixed.make_params(demand=demand, fifo_share=share)
-        costs = []
-        for env, numbers in ((plain, params), (mixed, both)):
-            model = env.finite_model(numbers, max_order=6)
-            costs.append(float(relative_value_iteration(model, numbers).gain))
-        assert costs[0] == pytest.approx(costs[1], rel=1e-5)
+    plain, mixed = Perishable(shelf_life=3, issuing=issuing), Perishable(shelf_life=3, issuing="mixed")
+    params, both = plain.make_params(demand=demand), mixed.make_params(demand=demand, fifo_share=share)
+    costs = []
+    for env, numbers in ((plain, params), (mixed, both)):
+        model = env.finite_model(numbers, max_order=6)
+        costs.append(float(relative_value_iteration(model, numbers).gain))
+    assert costs[0] == pytest.approx(costs[1], rel=1e-5)
 
 
 @pytest.mark.parametrize(

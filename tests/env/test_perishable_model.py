@@ -69,7 +69,7 @@ def test_outcomes_are_those_of_the_simulation(name, key):
 
 
 @pytest.mark.parametrize("name", ["fifo", "lifo L2", "weekly"])
-@pytest.mark.parametrize("waste_cost", [0.0, 4.0])
+@pytest.mark.parametrize("waste_cost", [pytest.param(0.0, marks=pytest.mark.slow), 4.0])
 def test_the_largest_order_loses_nothing(name, waste_cost):
     model, params = numbered(name)
     params = params.replace(waste_cost=jnp.float32(waste_cost), batch_size=jnp.float32(1))

@@ -129,6 +129,7 @@ def test_half_of_those_who_find_no_b_take_a(key):
     assert abs(took.sum() - 0.3 * asked.sum()) < 4 * np.sqrt(0.21 * asked.sum())
 
 
+@pytest.mark.slow  # what is merged, above all, is compared below
 def test_without_substitution_they_are_two_problems(key):
     pair, one = PerishablePair(shelf_life=3), Perishable(shelf_life=3)
     laws = [Empirical(np.arange(6), FOR_A), Empirical(np.arange(6), FOR_B)]
@@ -177,8 +178,16 @@ def outcomes_one_by_one(stock_a, stock_b, orders, probability):
     return {stock: entry for stock, entry in found.items() if entry[0] > 1e-9}
 
 
-@pytest.mark.parametrize("shelf_life", [1, 2, 3])
-@pytest.mark.parametrize("probability", [0.0, 0.4, 0.8])
+ONCE_EACH = {(1, 0.0), (2, 0.8), (3, 0.4)}
+
+
+@pytest.mark.parametrize(
+    ("shelf_life", "probability"),
+    [
+        pytest.param(*case, marks=[pytest.mark.slow] * (case not in ONCE_EACH))
+        for case in itertools.product((1, 2, 3), (0.0, 0.4, 0.8))
+    ],
+)
 def test_merged_outcomes_are_all_outcomes(shelf_life, probability):
     env = PerishablePair(shelf_life=shelf_life)
     params = env.make_params(demand=SMALL, substitution=probability, **COSTS)
@@ -225,7 +234,8 @@ def test_the_chain_costs_what_is_simulated(key):
     assert abs(cost.mean() - exact) < 4 * cost.std(ddof=1) / np.sqrt(len(cost))
 
 
-@pytest.mark.parametrize("substitution", [pytest.param(0.0, marks=pytest.mark.slow), 0.7])
+@pytest.mark.slow
+@pytest.mark.parametrize("substitution", [0.0, 0.7])
 def test_the_largest_orders_lose_nothing(substitution):
     env = PerishablePair()
     law = Empirical(np.arange(3), [[0.3, 0.4, 0.3], [0.5, 0.2, 0.3]])

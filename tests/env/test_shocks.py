@@ -221,7 +221,7 @@ def test_positions_count_what_is_awaited(name, key):
     """Of a cell that orders from outside suppliers, what these have not shipped; of others nothing."""
     env, params = make(name)
     shocked = Shocked(env, max_slip=2)
-    _, state = shocked.reset(key, shocked.make_params(SWITCH, params))
+    _, state = jax.jit(shocked.reset)(key, shocked.make_params(SWITCH, params))
     assert not any(leaf.any() for leaf in jax.tree.leaves(env.awaited(state)))
     _, put = env.supplier_orders(env.order_action(jnp.zeros(env.cells)))
     waiting = jax.tree.map(lambda x: jnp.arange(1.0, 1.0 + x.size).reshape(x.shape), state.waiting)

@@ -1,5 +1,7 @@
 """SingleItem: each event by hand, and what policies and agents see."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -303,8 +305,16 @@ def test_defaults_cover_the_lead_time_and_a_period():
 # -- the same problem as a warehouse with one item --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("lead_time", [0, 1, 2, 3])
+CELLS = {(0, 0.0), (0, 1.0), (1, 0.5), (3, 0.0), (3, 0.5)}
+
+
+@pytest.mark.parametrize(
+    ("lead_time", "share"),
+    [
+        pytest.param(*case, marks=[pytest.mark.slow] * (case not in CELLS))
+        for case in itertools.product((0, 1, 2, 3), (0.0, 0.5, 1.0))
+    ],
+)
 def test_one_cell_of_many_warehouses_is_this_problem(lead_time, share):
     """Period by period, but that there waiting customers are served with the next demand and not on arrival: revenue
     comes later by those who wait while there is stock, and so does a stock of theirs."""

@@ -80,7 +80,11 @@ def test_masks(name):
     assert (after[mask & (orders > 0)] <= model.lattice.low[0] + model.lattice.sizes[0] - 1).all()
 
 
-@pytest.mark.parametrize("name", MODELS)
+# Outcomes of which others have all: a lead time, a yield, a random lead time, or demand that changes, in another mix.
+ALIKE = {"L2 backlog", "random L1", "binomial L2", "binomial batches", "cyclic"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in ALIKE)) for name in MODELS])
 def test_the_support_is_what_is_drawn(name):
     """The distribution of (next state, reward) from numbered outcomes against 20,000 draws, in some states."""
     env, params, model = numbered(name)

@@ -269,7 +269,11 @@ def test_what_it_tells_to_policies(everything):
 
 # -- rows in tuples and in arrays -------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    "structure", [{"receive_first": True, "order_backlog": True}, {"allocation": "proportional", "horizon": 9}]
+    "structure",
+    [
+        {"receive_first": True, "order_backlog": True},
+        pytest.param({"allocation": "proportional", "horizon": 9}, marks=pytest.mark.slow),
+    ],
 )
 def test_an_array_of_rows_does_what_a_tuple_does(monkeypatch, structure):
     shops = tuple(f"shop{i}" for i in range(4))

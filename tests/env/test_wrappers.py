@@ -57,7 +57,7 @@ def test_batches_of_every_problem(name, key):
     batch = params.replace(
         batch_size=jnp.full_like(params.batch_size, 4.0), minimum_order=jnp.full_like(params.minimum_order, 6.0)
     )
-    action, state = env.action_space(params).sample(key), env.reset(key, params)[1]
+    action, state = env.action_space(params).sample(key), jax.jit(env.reset)(key, params)[1]
     wrapped = RoundToBatches(env)
     for given, expected in ((2.9, 0.0), (3.1, 8.0), (9.9, 8.0), (10.1, 12.0)):
         _, put = env.placed_orders(action)

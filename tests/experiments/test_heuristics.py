@@ -11,7 +11,7 @@ from jaxinv.env.single_item import SingleItem
 from jaxinv.evaluate import evaluate, sample_paths
 
 SIZE = {"num_paths": 8, "length": 150, "warmup": 50}
-FAST = ("Perishable-v0", "SupplyNetwork-v0")
+FAST = ("Perishable-v0",)
 
 
 def untuned(name, env, params, paths):

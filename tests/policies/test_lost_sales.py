@@ -81,7 +81,10 @@ PUBLISHED = {
 }
 
 
-@pytest.mark.parametrize(("penalty", "lead_time"), PUBLISHED)
+@pytest.mark.parametrize(
+    ("penalty", "lead_time"),
+    [(4.0, 2), (19.0, 1), *(pytest.param(*case, marks=pytest.mark.slow) for case in ((4.0, 1), (19.0, 2)))],
+)
 def test_costs_of_published_policies(penalty, lead_time):
     env = SingleItem(lead_time=lead_time)
     params = env.make_params(demand=Poisson(MEAN), stockout_cost=penalty, discount=0.995)
@@ -111,7 +114,7 @@ def test_costs_with_a_fixed_cost():
         assert round(average_cost(policy, env, params), 5) == expected
 
 
-@pytest.mark.parametrize(("penalty", "optimum"), [(4.0, 4.3953), (19.0, 7.6644)])
+@pytest.mark.parametrize(("penalty", "optimum"), [(4.0, 4.3953), pytest.param(19.0, 7.6644, marks=pytest.mark.slow)])
 def test_the_best_projected_inventory_level_beats_base_stock(penalty, optimum):
     """As van Jaarsveld and Arts (2024) find; no policy beats the optimum."""
     env = SingleItem(lead_time=2)

@@ -31,11 +31,11 @@ def check(policy, expected, *, penalty, lead_time, fixed_cost=0.0):
     [
         (BaseStock(level=25), 4.0, 4, 5.1978),
         (BaseStock(level=31), 19.0, 4, 9.2319),
-        (CappedBaseStock(level=26, cap=5), 4.0, 4, 4.7978),
-        (CappedBaseStock(level=31, cap=6), 19.0, 4, 8.9544),
-        (BaseStock(level=16), 4.0, 2, 4.6386),
+        pytest.param(CappedBaseStock(level=26, cap=5), 4.0, 4, 4.7978, marks=pytest.mark.slow),
+        pytest.param(CappedBaseStock(level=31, cap=6), 19.0, 4, 8.9544, marks=pytest.mark.slow),
+        pytest.param(BaseStock(level=16), 4.0, 2, 4.6386, marks=pytest.mark.slow),
         (CappedBaseStock(level=17, cap=5), 4.0, 2, 4.4057),
-        (ConstantOrder(quantity=4), 4.0, 2, 5.275),
+        pytest.param(ConstantOrder(quantity=4), 4.0, 2, 5.275, marks=pytest.mark.slow),
     ],
 )
 def test_lost_sales(policy, penalty, lead_time, expected):

@@ -48,7 +48,8 @@ HEURISTICS = {
     SingleIndex: ("expedited_level", "regular_level"),
     TailoredBaseSurge: ("expedited_level", "quantity"),
 }
-ROWS = [pytest.param(*key, id=f"{key[0]}-{key[1]}") for key in TABLE]
+# Longer lead times are larger programs and nothing new.
+ROWS = [pytest.param(*key, marks=[pytest.mark.slow] * (key[0] > 2), id=f"{key[0]}-{key[1]}") for key in TABLE]
 
 
 def problem(lead_time, expedited_cost, **numbers):
@@ -96,7 +97,7 @@ def test_the_printed_parameters_are_best_among_their_neighbours(lead_time, exped
         assert costs[(0,) * len(names)] == pytest.approx(min(costs.values()), abs=1e-6), kind.__name__
 
 
-@pytest.mark.parametrize(("largest", "expected"), [(4, 219.173), (8, 435.217)])
+@pytest.mark.parametrize(("largest", "expected"), [(4, 219.173), pytest.param(8, 435.217, marks=pytest.mark.slow)])
 def test_a_lower_stockout_cost(largest, expected):
     """Two cells without published figures, solved independently to three decimals."""
     env, params = problem(2, 110, stockout_cost=50.0, demand=UniformInteger(0, largest))
@@ -105,8 +106,12 @@ def test_a_lower_stockout_cost(largest, expected):
 
 # -- closed forms -----------------------------------------------------------------------------------------------------
 
+LEAD_TIMES = [(1, 0), (2, 0), (2, 1), (3, 1)]
 
-@pytest.mark.parametrize(("slow", "fast"), [(1, 0), (2, 0), (2, 1), (3, 1)])
+
+@pytest.mark.parametrize(
+    ("slow", "fast"), [pytest.param(*pair, marks=[pytest.mark.slow] * (pair != (2, 1))) for pair in LEAD_TIMES]
+)
 def test_where_one_supplier_is_never_worth_it_the_other_is_a_newsvendor(slow, fast):
     env = DualSourcing(regular_lead_time=slow, expedited_lead_time=fast)
     for regular_cost, expedited_cost, lead_time in ((1.0, 1000.0, slow), (1.0, 1.0, fast)):
@@ -132,16 +137,18 @@ def test_a_dual_index_policy_is_optimal_for_consecutive_lead_times():
 # -- bounds -----------------------------------------------------------------------------------------------------------
 
 
+BOUNDED = [
+    ({}, dict(expedited_cost=105.0)),
+    (dict(regular_lead_time=3), {}),
+    (dict(expedited_lead_time=1), {}),
+    (dict(regular_lead_time=3), dict(expedited_cost=120.0, stockout_cost=20.0)),  # just worth expediting at once
+    ({}, dict(expedited_cost=120.0, stockout_cost=10.0)),  # not worth it
+    ({}, dict(demand=UniformInteger(2, 6), stockout_cost=20.0)),
+]
+
+
 @pytest.mark.parametrize(
-    ("structure", "numbers"),
-    [
-        ({}, dict(expedited_cost=105.0)),
-        (dict(regular_lead_time=3), {}),
-        (dict(expedited_lead_time=1), {}),
-        (dict(regular_lead_time=3), dict(expedited_cost=120.0, stockout_cost=20.0)),  # just worth expediting at once
-        ({}, dict(expedited_cost=120.0, stockout_cost=10.0)),  # not worth it
-        ({}, dict(demand=UniformInteger(2, 6), stockout_cost=20.0)),
-    ],
+    ("structure", "numbers"), [BOUNDED[0], *(pytest.param(*case, marks=pytest.mark.slow) for case in BOUNDED[1:])]
 )
 def test_wider_bounds_do_not_change_the_optimum(structure, numbers):
     env = DualSourcing(**structure)

@@ -75,7 +75,7 @@ def test_four_periods(model):
     np.testing.assert_array_equal(model.orders[plan.actions[0, number]], [6, 6])
 
 
-@pytest.mark.parametrize("number", OPTIMA)
+@pytest.mark.parametrize("number", [1, 5, pytest.param(9, marks=pytest.mark.slow)])
 def test_heuristics_cost_what_the_paper_says(number):
     """4 to 25 percent above the optimum (figure 2); parameters of the policies are not printed."""
     params = setting(number)
@@ -86,6 +86,7 @@ def test_heuristics_cost_what_the_paper_says(number):
         assert 4 < 100 * (cost / OPTIMA[number] - 1) < 25
 
 
+@pytest.mark.slow  # contract tests compare models with simulation, and the chain of a heuristic has its test above
 def test_simulation_costs_what_the_chain_says():
     """The optimal policy of setting 2, by its numbered actions, and a heuristic, within 3 standard errors."""
     params = setting(2)
@@ -108,7 +109,7 @@ def test_simulation_costs_what_the_chain_says():
 # -- separable problems -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lead_time", [0, 1])
+@pytest.mark.parametrize("lead_time", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_without_truck_costs_every_item_has_its_own_levels(lead_time):
     """The optimum is the sum of those of (s, S) policies (Scarf 1960)."""
     env = JointReplenishment(full_trucks=False, lead_time=lead_time)
@@ -144,7 +145,7 @@ def test_one_item_on_large_trucks_has_an_s_and_an_S():
 # -- bounds -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [4, 15])
+@pytest.mark.parametrize("number", [4, pytest.param(15, marks=pytest.mark.slow)])
 def test_wider_bounds_do_not_change_the_optimum(number):
     params = setting(number)
     model = ENV.finite_model(params)

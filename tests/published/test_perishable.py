@@ -57,7 +57,19 @@ def published_cost(model, params, policy):
     return -reachable_chain(model, params, policy).total(365, discount=0.99, burn_in=100)
 
 
-@pytest.mark.parametrize("row", DE_MOOR, ids="m{0[0]}-L{0[1]}-w{0[2]}-{0[3]}".format)
+# Of longer lives and lead times one way of issuing each.
+LONGER = {row for row in DE_MOOR if row[:2] != (2, 1)}
+KEPT = {(2, 2, "lifo"), (3, 1, "fifo")}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, marks=[pytest.mark.slow] * (row in LONGER and (*row[:2], row[3]) not in KEPT))
+        for row in DE_MOOR
+    ],
+    ids="m{0[0]}-L{0[1]}-w{0[2]}-{0[3]}".format,
+)
 def test_de_moor(row):
     printed, optimum, level, printed_heuristic, heuristic = DE_MOOR[row]
     model, params = de_moor(*row)
@@ -113,7 +125,9 @@ def hendrix(shelf_life):
     return env, env.make_params(demand=Poisson(5.0).tabulated(), price=1.0, unit_cost=0.5, **free)
 
 
-@pytest.mark.parametrize(("shelf_life", "max_order", "profit"), [(2, 10, 2.21515), (3, 15, 2.39851)])
+@pytest.mark.parametrize(
+    ("shelf_life", "max_order", "profit"), [(2, 10, 2.21515), pytest.param(3, 15, 2.39851, marks=pytest.mark.slow)]
+)
 def test_hendrix(shelf_life, max_order, profit):
     env, params = hendrix(shelf_life)
     solved = relative_value_iteration(env.finite_model(params, max_order=max_order), params, batch_size=256)
@@ -128,7 +142,10 @@ def test_hendrix_of_four_days():
 
 
 # The paper prints 16 for four days; 17 is better, as Farrington et al. (2025) find too.
-@pytest.mark.parametrize(("shelf_life", "level"), [(2, 13), (3, 15), (4, 17)])
+@pytest.mark.parametrize(
+    ("shelf_life", "level"),
+    [pytest.param(2, 13, marks=pytest.mark.slow), pytest.param(3, 15, marks=pytest.mark.slow), (4, 17)],
+)
 def test_hendrix_waste_conscious_levels(shelf_life, level):
     env, params = hendrix(shelf_life)
     model = env.finite_model(params, max_order=level + 2)
@@ -244,9 +261,9 @@ def temizoz(shelf_life, lead_time, ratio, share):
     ("ratio", "share", "level", "base_stock", "optimum"),
     [
         (1.0, 1.0, 7, 13.7918, 13.2096 / 1.00000179433),
-        (1.0, 0.5, 6, 34.3876, 32.5869),
+        pytest.param(1.0, 0.5, 6, 34.3876, 32.5869, marks=pytest.mark.slow),
         (1.0, 0.0, 5, 60.8586, 50.3025 / 1.00107929),
-        (1.5, 1.0, 8, 51.7841, 50.9064 / 1.00000880268),
+        pytest.param(1.5, 1.0, 8, 51.7841, 50.9064 / 1.00000880268, marks=pytest.mark.slow),
         (1.5, 0.5, 7, 78.059, 75.3442),
     ],
 )
@@ -294,7 +311,11 @@ def test_temizoz_base_stock(row):
 
 
 @pytest.mark.parametrize(
-    ("row", "low", "learned"), [((4, 1, 1.0, 0.5), (7, 12, 7), 29.828), ((4, 2, 1.5, 1.0), (11, 21, 19), 45.512)]
+    ("row", "low", "learned"),
+    [
+        ((4, 1, 1.0, 0.5), (7, 12, 7), 29.828),
+        pytest.param((4, 2, 1.5, 1.0), (11, 21, 19), 45.512, marks=pytest.mark.slow),
+    ],
 )
 def test_low_stock_and_expected_waste_help(row, low, learned):
     """Between the best base-stock level and deep controlled learning as published: the costs of their chains."""

@@ -107,7 +107,9 @@ def simulated(env, params, policy, num_paths, length, warmup):
     return cost.mean(), cost.std(ddof=1) / np.sqrt(num_paths)
 
 
-@pytest.mark.parametrize("name", ["snyder2019/example-6.1", "alvo2023/serial-L2-p9"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("snyder2019/example-6.1", marks=pytest.mark.slow), "alvo2023/serial-L2-p9"]
+)
 def test_the_environment_costs_what_the_recursion_says(name):
     env, params = make("Serial-v0", instance=name)
     optimum = serial_optimum(env, params)[1]

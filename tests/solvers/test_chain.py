@@ -116,7 +116,7 @@ def test_values_need_a_discount_below_one():
         reachable_chain(model, params, np.zeros(3, int)).values(1.0)
 
 
-@pytest.mark.parametrize("lead_time", [1, 3])
+@pytest.mark.parametrize("lead_time", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_the_chain_of_the_optimal_policy_earns_the_optimum(lead_time):
     """Though its states are fewer than the model's."""
     env = SingleItem(lead_time=lead_time)

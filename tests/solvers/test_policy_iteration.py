@@ -64,7 +64,7 @@ def test_every_iteration_is_at_least_as_good():
     assert gains[-1] == pytest.approx(t.best_average(params)[0], abs=1e-9)
 
 
-@pytest.mark.parametrize("average", [True, False])
+@pytest.mark.parametrize("average", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_it_agrees_with_value_iteration(average):
     env = SingleItem(lead_time=2)
     params = env.make_params(demand=Poisson(1.0), stockout_cost=4.0, discount=0.875)
