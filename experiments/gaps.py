@@ -11,9 +11,10 @@ import numpy as np
 from experiments import learners
 from experiments.heuristics import tuned
 from experiments.published import Problem
-from jaxinv.agents import DCL
+from jaxinv.agents import DCL, GraphNetwork
 from jaxinv.env.dual_sourcing import DualSourcing
 from jaxinv.env.instances import Instance
+from jaxinv.env.supply_network import SupplyNetwork
 from jaxinv.evaluate import mean_interval, sample_paths
 from jaxinv.optimise import Pathwise
 from jaxinv.train import fit
@@ -73,9 +74,11 @@ class Benchmark:
         kind, horizon = learners.LEARNERS[agent][0], getattr(self.problem.env, "horizon", None)
         if issubclass(kind, DCL):
             return {"teacher": heuristic}
-        if issubclass(kind, Pathwise) and horizon is not None:
-            return {"warmup": 0, "num_steps": horizon, "stagger": False}
-        return {}
+        if not issubclass(kind, Pathwise):
+            return {}
+        env = self.problem.env
+        network = {"network": GraphNetwork.of(env, shared=True)} if isinstance(env, SupplyNetwork) else {}
+        return network if horizon is None else network | {"warmup": 0, "num_steps": horizon, "stagger": False}
 
     def row(self, agent: str, num_seeds: int, budget: float) -> dict[str, Any] | None:
         """A row of the table; None for a learner that cannot decide what the problem asks for."""

@@ -4,6 +4,7 @@ from jaxinv.agents.a2c import A2C, A3C
 from jaxinv.agents.dcl import DCL
 from jaxinv.agents.ddpg import DDPG, TD3
 from jaxinv.agents.dqn import DQN
+from jaxinv.agents.graph import GraphNetwork
 from jaxinv.agents.learner import Learner
 from jaxinv.agents.multi_agent import IDDPG, IDQN, IPPO, MADDPG, MAPPO, AgentNetwork
 from jaxinv.agents.networks import MLP, CellNetwork
@@ -34,6 +35,7 @@ __all__ = [
     "TD3",
     "AgentNetwork",
     "CellNetwork",
+    "GraphNetwork",
     "Learner",
     "NetworkPolicy",
     "OffPolicy",
