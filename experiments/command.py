@@ -18,16 +18,22 @@ class SearchConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class RunConfig:
-    """What every such experiment can be told; each adds its instance ``env``, its learners and its ``search``."""
+class OutputConfig:
+    """What every such experiment can be told; each adds its instance and its learners."""
 
     preset: Literal["smoke", "default"] = "default"
     """smoke: seconds, to see that it runs; default: minutes on a laptop"""
-    search: SearchConfig = SearchConfig()
     seed: int = 0
+    out: Path = Path("runs")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig(OutputConfig):
+    """And those that can be interrupted."""
+
+    search: SearchConfig = SearchConfig()
     num_seeds: int = 1
     """runs of a learner at once; the one best in validation, on fitted demand, is the policy judged"""
-    out: Path = Path("runs")
     resume: bool = False
     """go on with the training run in the output directory"""
 
@@ -55,11 +61,12 @@ def parse(presets: Mapping[str, Any], description: str | None, arguments: list[s
 def launch(presets: Mapping[str, Any], description: str | None, run: Callable[[Any], Any]) -> None:
     """Parse the command line and ``run`` its configuration, which imports jax, so that --help does without."""
     config = parse(presets, description)
-    if (config.out / "result.json").exists() and not config.resume:
-        sys.exit(f"{config.out} holds a finished run: choose another --out, or --resume it")
+    resumable = isinstance(config, RunConfig)
+    if (config.out / "result.json").exists() and not (resumable and config.resume):
+        sys.exit(f"{config.out} holds a finished run: choose another --out{', or --resume it' * resumable}")
     try:
         run(config)
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.exit(f"stopped; --resume goes on from the last checkpoint in {config.out}")
+        sys.exit(f"stopped; --resume goes on from the last checkpoint in {config.out}" if resumable else "stopped")

@@ -29,7 +29,7 @@ class DDPGConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(command.RunConfig):
+class Config(command.OutputConfig):
     demand: str = "complete_journey"
     """an embedded panel (complete_journey, online_retail) or a sales file: long CSV or Parquet"""
     columns: dict[str, str] = dataclasses.field(default_factory=dict)

@@ -30,7 +30,8 @@ class Benchmark:
     def __init__(self, instance: Instance, num_paths: int):
         self.problem = Problem(instance, _MAX_TRIPLES, num_paths)
 
-    def _demand_paths(self) -> Any:
+    def demand_paths(self) -> Any:
+        """That heuristics are made for."""
         problem = self.problem
         return sample_paths(problem.env, problem.params, jax.random.key(2), _TUNING_PATHS, _TUNING_PERIODS)
 
@@ -55,9 +56,9 @@ class Benchmark:
         return float(jnp.minimum(params.regular_cost, params.expedited_cost) * params.demand.mean())
 
     @functools.cached_property
-    def heuristic(self) -> tuple[str, float, Any]:
-        """The cheapest heuristic of the problem, tuned: its name, its cost and itself."""
-        found = tuned(
+    def heuristics(self) -> dict[str, Any]:
+        """The heuristics of the problem, tuned."""
+        return tuned(
             self.problem.env,
             self.problem.params,
             jax.random.key(1),
@@ -65,9 +66,13 @@ class Benchmark:
             length=_TUNING_PERIODS,
             warmup=100,
         )
-        costs = {name: self.problem.cost(policy)[0] for name, policy in found.items()}
+
+    @functools.cached_property
+    def heuristic(self) -> tuple[str, float, Any]:
+        """The cheapest heuristic of the problem: its name, its cost and itself."""
+        costs = {name: self.problem.cost(policy)[0] for name, policy in self.heuristics.items()}
         best = min(costs, key=lambda name: costs[name])
-        return best, costs[best], found[best]
+        return best, costs[best], self.heuristics[best]
 
     def _structure(self, agent: str, heuristic: Any) -> dict[str, Any]:
         """What of a learner follows from the problem."""
@@ -83,7 +88,7 @@ class Benchmark:
     def row(self, agent: str, num_seeds: int, budget: float) -> dict[str, Any] | None:
         """A row of the table; None for a learner that cannot decide what the problem asks for."""
         problem = self.problem
-        decided = learners.decision(agent, problem.env, problem.params, problem.model, self._demand_paths)
+        decided = learners.decision(agent, problem.env, problem.params, problem.model, self.demand_paths)
         if decided is None:
             return None
         env, judged_in = decided

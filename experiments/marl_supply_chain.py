@@ -24,7 +24,7 @@ class LearnerConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(command.RunConfig):
+class Config(command.OutputConfig):
     learner: LearnerConfig = LearnerConfig()
     weeks: int = 200
     """that are counted, on every path"""

@@ -22,7 +22,7 @@ class LearnerConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(command.RunConfig):
+class Config(command.OutputConfig):
     instance: str = "gym-invmgmt/network-lost"
     """of SupplyNetwork-v0, with a horizon"""
     learner: LearnerConfig = LearnerConfig()

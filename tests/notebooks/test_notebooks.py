@@ -6,7 +6,7 @@ import pytest
 
 nbformat = pytest.importorskip("nbformat")
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-FIGURES = {"01_quickstart": 3, "02_exact_and_learned": 3, "03_train_and_compare": 3}
+FIGURES = {"01_quickstart": 3, "02_exact_and_learned": 3, "03_train_and_compare": 3, "04_beyond_rl": 2}
 # Of a notebook that names its kernel and language, and nothing about who ran it where.
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -14,7 +14,7 @@ METADATA = {
 }
 
 
-SLOW = {"01_quickstart", "03_train_and_compare"}  # a minute of compilation each
+SLOW = {"01_quickstart", "03_train_and_compare", "04_beyond_rl"}  # a minute of compilation each
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)

@@ -1,0 +1,88 @@
+"""Generations of Deep Controlled Learning: the part of ``dcl_lost_sales`` that is its own."""
+
+import dataclasses
+import time
+from typing import Any
+
+import jax
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from experiments import learners, side_by_side
+from experiments.gaps import Benchmark
+from jaxinv.env.instances import find
+from jaxinv.report.figures import COLOURS
+from jaxinv.train import fit
+
+
+def run(config: Any) -> dict:
+    started = time.perf_counter()
+    benchmark = Benchmark(find("SingleItem-v0", config.instance), config.paths)
+    problem, (kind, optimum) = benchmark.problem, benchmark.reference
+    if problem.model is None:
+        raise ValueError(f"instance must have whole units and orders to choose from, which {config.instance!r} has not")
+    rows = [_row(name, problem.cost(policy)[0], optimum, 0.0) for name, policy in benchmark.heuristics.items()]
+
+    # From the plainest of heuristics, which is far from the optimum.
+    chosen, judged_in = learners.decision("dcl", problem.env, problem.params, problem.model, benchmark.demand_paths)
+    teacher = benchmark.heuristics["BaseStock"]
+    numbers = dataclasses.asdict(config.dcl)
+    algo = dataclasses.replace(learners.learner("dcl", chosen, teacher=teacher), **numbers)
+    begun = time.perf_counter()
+    state = jax.jit(algo.init)(jax.random.key(config.seed), problem.params)
+    update = jax.jit(algo.update)
+    for generation in range(algo.num_updates + 1):
+        if generation:
+            state, metrics = update(state, problem.params)
+        seconds = time.perf_counter() - begun
+        name = f"DCL, generation {generation}" if generation else f"DCL, imitating {type(teacher).__name__}"
+        rows.append(_row(name, problem.cost(algo.policy(state), judged_in)[0], optimum, seconds))
+        if generation:
+            rows[-1] |= {"changed": float(metrics["changed"]), "agreement": float(metrics["agreement"])}
+
+    levels, rounded = learners.decision("pathwise", problem.env, problem.params, problem.model, benchmark.demand_paths)
+    pathwise = dataclasses.replace(learners.learner("pathwise", levels), num_updates=config.pathwise_updates)
+    begun = time.perf_counter()
+    trained = fit(pathwise, problem.params, jax.random.key(config.seed), chunk=50, progress=False)
+    cost, _ = problem.cost(pathwise.policy(trained.state), rounded)
+    rows.append(_row("pathwise, rounded", cost, optimum, time.perf_counter() - begun))
+
+    result = {"instance": config.instance, "reference": kind, "optimum": optimum, "policies": rows}
+    return side_by_side.finish(config, result, {"gap": _figure(rows)}, _table(config.instance, result), started)
+
+
+def _row(name: str, cost: float, optimum: float, seconds: float) -> dict[str, Any]:
+    return {"policy": name, "cost": cost, "gap_percent": 100 * (cost - optimum) / abs(optimum), "seconds": seconds}
+
+
+def _table(instance: str, result: dict[str, Any]) -> Table:
+    title = f"{instance}: {result['reference']} {result['optimum']:.4f} per period"
+    caption = "seconds since learning began, compilation included"
+    shown = Table(title=title, title_justify="left", caption=caption)
+    shown.add_column("policy")
+    for name in ("cost", "gap", "seconds"):
+        shown.add_column(name, justify="right")
+    for row in sorted(result["policies"], key=lambda row: row["cost"]):
+        seconds = f"{row['seconds']:.0f}" if row["seconds"] else ""
+        style = "bold" if row["seconds"] else None
+        shown.add_row(row["policy"], f"{row['cost']:.4f}", f"{row['gap_percent']:.3f} %", seconds, style=style)
+    return shown
+
+
+def _figure(rows: list[dict[str, Any]]) -> Figure:
+    """Gap against time, with heuristics as lines."""
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    floor = 1e-3  # % that the chain's cost is exact to
+    generations = [row for row in rows if row["policy"].startswith("DCL")]
+    gaps = [max(row["gap_percent"], floor) for row in generations]
+    axes.plot([row["seconds"] for row in generations], gaps, marker="o", color=COLOURS[0], label="DCL, by generation")
+    last = rows[-1]
+    axes.plot(last["seconds"], max(last["gap_percent"], floor), "^", color=COLOURS[2], label=last["policy"])
+    others = [row for row in rows if not row["seconds"]]
+    for row, colour in zip(sorted(others, key=lambda row: row["cost"])[:4], COLOURS[3:], strict=False):
+        axes.axhline(max(row["gap_percent"], floor), color=colour, linestyle="--", linewidth=1.0, label=row["policy"])
+    axes.set(yscale="log", xlabel="seconds, compilation included", ylabel="% above the optimum")
+    axes.legend(fontsize=8)
+    axes.grid(alpha=0.3, which="both")
+    return figure
