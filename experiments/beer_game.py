@@ -51,10 +51,20 @@ def _learners(config: Any, env: BeerGame, base_stock: BaseStock) -> dict[str, tu
     """Name -> learner and the share of rewards that its players have in common."""
     levels = MultiAgent(OrderUpTo(env, tuple(np.asarray(_ROOM * base_stock.level).tolist())))
     deviations = MultiAgent(OrderDeviations(env, _LARGEST))
-    sizes = {"num_envs": config.num_envs, "num_steps": config.num_steps, "num_updates": config.num_updates}
+    sizes: dict[str, Any] = {
+        "num_envs": config.num_envs,
+        "num_steps": config.num_steps,
+        "num_updates": config.num_updates,
+    }
     network = AgentNetwork(config.hidden, initial_log_std=-2.0)
-    ppo = sizes | {"learning_rate": 2e-3, "gae_lambda": 0.9}
-    off_policy = sizes | {"num_steps": 8, "num_updates": config.num_updates * config.num_steps // 8, "n_step": 4}
+    ppo: dict[str, Any] = sizes | {"learning_rate": 2e-3, "gae_lambda": 0.9}
+    off_policy: dict[str, Any] = sizes | {
+        "num_steps": 8,
+        "num_updates": config.num_updates * config.num_steps // 8,
+        "n_step": 4,
+        "gradient_steps": 4,
+        "batch_size": 256,
+    }
     return {
         "IPPO, each for itself": (IPPO(env=levels, network=network, **ppo), 0.0),
         "IPPO, for the chain": (IPPO(env=levels, network=network, **ppo), 1.0),

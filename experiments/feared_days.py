@@ -56,7 +56,7 @@ def run(config: Any) -> dict:
 def _learned(kind: Any, steered: Any, params: Any, config: Any, risk: Risk | None) -> Contender:
     numbers = dataclasses.asdict(config.learner)
     hidden, _ = numbers.pop("hidden"), numbers.pop("span")
-    sizes = {"hidden": hidden, "activation": "relu", "shared": True}
+    sizes: dict[str, Any] = {"hidden": hidden, "activation": "relu", "shared": True}
     if kind is DDPG:
         return trained(DDPG(env=steered, network=MLP(**sizes), risk=risk, **numbers), params, config.seed)
     network = AgentNetwork(**sizes, central_values=kind is MADDPG)

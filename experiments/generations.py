@@ -24,7 +24,7 @@ def run(config: Any) -> dict:
     rows = [_row(name, problem.cost(policy)[0], optimum, 0.0) for name, policy in benchmark.heuristics.items()]
 
     # From the plainest of heuristics, which is far from the optimum.
-    chosen, judged_in = learners.decision("dcl", problem.env, problem.params, problem.model, benchmark.demand_paths)
+    chosen, judged_in = _decision("dcl", benchmark)
     teacher = benchmark.heuristics["BaseStock"]
     numbers = dataclasses.asdict(config.dcl)
     algo = dataclasses.replace(learners.learner("dcl", chosen, teacher=teacher), **numbers)
@@ -40,7 +40,7 @@ def run(config: Any) -> dict:
         if generation:
             rows[-1] |= {"changed": float(metrics["changed"]), "agreement": float(metrics["agreement"])}
 
-    levels, rounded = learners.decision("pathwise", problem.env, problem.params, problem.model, benchmark.demand_paths)
+    levels, rounded = _decision("pathwise", benchmark)
     pathwise = dataclasses.replace(learners.learner("pathwise", levels), num_updates=config.pathwise_updates)
     begun = time.perf_counter()
     trained = fit(pathwise, problem.params, jax.random.key(config.seed), chunk=50, progress=False)
@@ -49,6 +49,14 @@ def run(config: Any) -> dict:
 
     result = {"instance": config.instance, "reference": kind, "optimum": optimum, "policies": rows}
     return side_by_side.finish(config, result, {"gap": _figure(rows)}, _table(config.instance, result), started)
+
+
+def _decision(name: str, benchmark: Benchmark) -> tuple[Any, Any]:
+    problem = benchmark.problem
+    decided = learners.decision(name, problem.env, problem.params, problem.model, benchmark.demand_paths)
+    if decided is None:
+        raise ValueError(f"{name} cannot decide what {problem.instance.name!r} asks for")
+    return decided
 
 
 def _row(name: str, cost: float, optimum: float, seconds: float) -> dict[str, Any]:

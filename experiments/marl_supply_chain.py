@@ -16,9 +16,9 @@ from experiments import command
 class LearnerConfig:
     """Of ``jaxinv.agents`` where not explained."""
 
-    num_envs: int = 256
+    num_envs: int = 128
     num_steps: int = 32
-    num_updates: int = 200
+    num_updates: int = 150
     """of PPO; DQN has as many environment steps"""
     hidden: tuple[int, ...] = (64, 64)
 

@@ -29,7 +29,7 @@ def run(config: Any) -> dict:
     contenders = {name: Contender(policy, env, params) for name, policy in found.items()}
     steered = Steered(env, found["NetworkBaseStock"], ("level",))
     numbers = dataclasses.asdict(config.learner)
-    shape = {"hidden": numbers.pop("hidden"), "shared": True}
+    shape: dict[str, Any] = {"hidden": numbers.pop("hidden"), "shared": True}
     numbers |= {"warmup": 0, "num_steps": env.horizon, "stagger": False}
     for name, network in (("graph", GraphNetwork.of(env, **shape)), ("plain", MLP(**shape))):
         learner = Pathwise(env=steered, network=network, **numbers)

@@ -50,9 +50,12 @@ class AgentNetwork(nn.Module):
         """What a network says of every row."""
         if self.shared_weights:
             x = jnp.concatenate([x, jnp.eye(x.shape[0])], 1)
-        weights = {"params": None if self.shared_weights else 0}
-        split = {"params": not self.shared_weights}
-        network = nn.vmap(MLP, variable_axes=weights, split_rngs=split, in_axes=(0, None))
+        lifting: dict[str, Any] = {
+            "variable_axes": {"params": None if self.shared_weights else 0},
+            "split_rngs": {"params": not self.shared_weights},
+            "in_axes": (0, None),
+        }
+        network = nn.vmap(MLP, **lifting)
         return network(self.hidden, self.activation, shared, self.initial_log_std)(x, space)
 
 
