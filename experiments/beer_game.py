@@ -12,15 +12,16 @@ from experiments import side_by_side
 from experiments.heuristics import tuned
 from experiments.side_by_side import Contender, trained
 from jaxinv.agents import IDQN, IPPO, MAPPO, AgentNetwork
-from jaxinv.env.beer_game import BeerGame, OrderDeviations
+from jaxinv.env.beer_game import BeerGame
 from jaxinv.env.multi_agent import MultiAgent
-from jaxinv.env.wrappers import OrderUpTo
+from jaxinv.env.wrappers import DiscreteOrders, OrderUpTo
 from jaxinv.evaluate import Paths, sample_paths
 from jaxinv.policies import AnchorAndAdjust, BaseStock
 from jaxinv.report.figures import COLOURS
 
 _ROOM = 2.0  # learned levels may be this multiple of the tuned ones
-_LARGEST = 8  # units by which learned orders may differ from those that came in
+_MAX_ORDER = 16  # units: twice the largest demand
+_MAX_POSITION = 1.5  # of the largest tuned level, beyond which nothing is ordered
 
 
 def run(config: Any) -> dict:
@@ -50,7 +51,7 @@ def run(config: Any) -> dict:
 def _learners(config: Any, env: BeerGame, base_stock: BaseStock) -> dict[str, tuple[Any, float]]:
     """Name -> learner and the share of rewards that its players have in common."""
     levels = MultiAgent(OrderUpTo(env, tuple(np.asarray(_ROOM * base_stock.level).tolist())))
-    deviations = MultiAgent(OrderDeviations(env, _LARGEST))
+    orders = MultiAgent(DiscreteOrders(env, _MAX_ORDER, _MAX_POSITION * float(base_stock.level.max())))
     sizes: dict[str, Any] = {
         "num_envs": config.num_envs,
         "num_steps": config.num_steps,
@@ -70,7 +71,7 @@ def _learners(config: Any, env: BeerGame, base_stock: BaseStock) -> dict[str, tu
         "IPPO, for the chain": (IPPO(env=levels, network=network, **ppo), 1.0),
         "MAPPO, for the chain": (MAPPO(env=levels, network=network.clone(central_values=True), **ppo), 1.0),
         "IDQN, for the chain": (
-            IDQN(env=deviations, network=network.clone(activation="relu"), buffer_periods=64, **off_policy),
+            IDQN(env=orders, network=network.clone(activation="relu"), buffer_periods=64, **off_policy),
             1.0,
         ),
     }
@@ -125,6 +126,6 @@ def _weeks(orders: dict[str, tuple[np.ndarray, np.ndarray]], length: int = 60) -
             axes.step(weeks, ordered[0, : len(weeks), player], color=COLOURS[player], linewidth=1.0, label=label)
         axes.set_title(name, fontsize=9, loc="left")
         axes.set_ylabel("units")
-    every[0].legend(fontsize=7, ncols=5, loc="upper right")
+    every[0].legend(fontsize=7, ncols=5, loc="lower right", bbox_to_anchor=(1.0, 1.0))
     every[-1].set_xlabel("week")
     return figure

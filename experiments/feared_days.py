@@ -32,9 +32,9 @@ def run(config: Any) -> dict:
     base_stock = tune(BaseStock, env, params, seen, tuning, **options).policy
     steered = Steered(env, base_stock, ("level",), span=config.learner.span)
     contenders = {"base-stock": Contender(base_stock, env, params)}
-    for risk in (None, Risk(cvar_level=config.cvar_level)):
+    for risk in (Risk(), Risk(cvar_level=config.cvar_level)):  # the same program for both
         for name, kind in _CONTROLS.items():
-            title = f"{name}, {'mean' if risk is None else 'worst days'}"
+            title = f"{name}, {'mean' if risk.cvar_level == 1.0 else 'worst days'}"
             contenders[title] = _learned(kind, steered, params, config, risk)
     paths = sample_paths(env, params, testing, config.paths, WARMUP + config.days)
     rows = side_by_side.judge(contenders, paths, WARMUP)
@@ -53,7 +53,7 @@ def run(config: Any) -> dict:
     return side_by_side.finish(config, {"policies": rows}, {"risk": _risk(rows)}, shown, started)
 
 
-def _learned(kind: Any, steered: Any, params: Any, config: Any, risk: Risk | None) -> Contender:
+def _learned(kind: Any, steered: Any, params: Any, config: Any, risk: Risk) -> Contender:
     numbers = dataclasses.asdict(config.learner)
     hidden, _ = numbers.pop("hidden"), numbers.pop("span")
     sizes: dict[str, Any] = {"hidden": hidden, "activation": "relu", "shared": True}
