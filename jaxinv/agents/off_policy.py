@@ -26,7 +26,7 @@ class OffPolicyState(LearnerState):
     target_params: dict[str, Any]  # running average of the weights, that targets are made with
     average_params: dict[str, Any]  # a much slower one, that the policy acts by
     reward_statistics: RunningStatistics  # whose deviation is the unit of rewards
-    value_at_risk: Array  # [*V] running estimate of the cost that is exceeded in the worst periods only
+    risk_levels: Array  # [2, *V] running estimates of the cost exceeded in the worst periods only, and of the mean cost
     buffer: ReplayBuffer  # of periods
 
 
@@ -125,7 +125,7 @@ class OffPolicy(Learner):
             observation_statistics=RunningStatistics.like(example, memory=50).update(observation),
             average_reward=jnp.zeros(self._agents),
             reward_statistics=RunningStatistics.like(jnp.zeros(self._agents), memory=50),
-            value_at_risk=jnp.zeros(self._agents),
+            risk_levels=jnp.zeros((2, *self._agents)),
             buffer=None,  # type: ignore[arg-type]
             action_space=action_space,
         )
@@ -184,9 +184,10 @@ class OffPolicy(Learner):
         state, (periods, causes) = jax.lax.scan(period, state, keys)
         reward = periods.reward
         if self.risk is not None:
-            latest = self.risk.value_at_risk(-reward.reshape(-1, *reward.shape[2:]))
-            moved = state.value_at_risk + self.average_reward_rate * (latest - state.value_at_risk)
-            state = dataclasses.replace(state, value_at_risk=moved)
+            cost = -reward.reshape(-1, *reward.shape[2:])
+            latest = jnp.stack([self.risk.value_at_risk(cost), jnp.mean(cost, 0)])
+            moved = state.risk_levels + self.average_reward_rate * (latest - state.risk_levels)
+            state = dataclasses.replace(state, risk_levels=moved)
         state = dataclasses.replace(
             state,
             observation_statistics=state.observation_statistics.update(periods.observation),
@@ -292,9 +293,7 @@ class OffPolicy(Learner):
         """Rewards [..., *V] by risk."""
         if self.risk is None:
             return reward
-        at_risk, mean = (
-            jnp.broadcast_to(x, reward.shape) for x in (state.value_at_risk, -state.reward_statistics.mean)
-        )
+        at_risk, mean = (jnp.broadcast_to(x, reward.shape) for x in state.risk_levels)
         return -self.risk.share(-reward, at_risk, mean)
 
     def _unit(self, state: OffPolicyState) -> Array:

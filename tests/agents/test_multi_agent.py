@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from jaxinv import evaluate
-from jaxinv.agents import IDDPG, IDQN, IPPO, MADDPG, MAPPO, MLP, PPO, AgentNetwork
+from jaxinv.agents import DCL, IDDPG, IDQN, IPPO, MADDPG, MAPPO, MLP, PPO, AgentNetwork
 from jaxinv.env import spaces
 from jaxinv.env.beer_game import BeerGame
 from jaxinv.env.multi_agent import MultiAgent
 from jaxinv.env.wrappers import OrderUpTo
+from jaxinv.optimise import Pathwise
 from tests.agents import probes
 
 SMALL = {"num_envs": 64, "learning_rate": 1e-2, "average_reward": False, "normalise_reward": False, "discount": 0.9}
@@ -161,3 +162,9 @@ def test_players_of_the_beer_game_learn_and_are_evaluated_on_the_paths_of_heuris
     found = evaluate.evaluate(algo.policy(state), env, params, paths)
     assert found.cost.shape == (8, 20, 4)
     assert np.isfinite(found.cost_mean)
+
+
+@pytest.mark.parametrize("kind", [DCL, Pathwise])
+def test_learners_of_one_reward_refuse_several(kind):
+    with pytest.raises(ValueError, match=rf"{kind.__name__}.env must have one reward, not those of 2 agents"):
+        kind(env=MatchOwn()).init(jax.random.key(0), MatchOwn().default_params())

@@ -38,9 +38,7 @@ def test_a_level_for_whatever_may_come(key, risk):
     z = np.asarray(ndtri(jax.random.uniform(key, (3, 4000, 6))))
     demand = LEVELS[:, None, None] * (20.0 + 4.0 * z)
     penalty = 9.0 * PENALTIES[:, None, None]
-    costs = [
-        (np.maximum(y - demand, 0.0) + penalty * np.maximum(demand - y, 0.0)).mean(-1).reshape(-1) for y in levels
-    ]
+    costs = [(np.maximum(y - demand, 0.0) + penalty * np.maximum(demand - y, 0.0)).mean(-1).reshape(-1) for y in levels]
     worth = np.asarray((risk or Risk()).judge(jnp.asarray(np.array(costs).T, jnp.float32)))
     assert np.interp(found, levels, worth) < worth.min() * 1.02
     nominal = 20.0 + 4.0 * 1.2816  # the newsvendor's who expects no surprise
