@@ -16,7 +16,7 @@ from experiments.retail import RetailConfig, TuningConfig
 class DDPGConfig:
     """Of ``jaxinv.agents.DDPG`` where not explained."""
 
-    num_updates: int = 400
+    num_updates: int = 800
     num_envs: int = 64
     num_steps: int = 4
     gradient_steps: int = 4
@@ -24,7 +24,7 @@ class DDPGConfig:
     buffer_periods: int = 512
     learning_rate: float = 1e-3
     hidden: tuple[int, ...] = (64, 64)
-    span: float = 0.3
+    span: float = 0.15
     """log of the factor by which levels can be moved"""
 
 

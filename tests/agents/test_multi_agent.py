@@ -80,8 +80,14 @@ def values(algo, state):
     return np.asarray(algo._apply(state.params, state.observation_statistics.standardise(seen), state.action_space)[1])
 
 
-@pytest.mark.parametrize("shared_weights", [True, False])
-@pytest.mark.parametrize("central", [True, False])
+@pytest.mark.parametrize(
+    ("central", "shared_weights"),
+    [
+        (True, True),
+        (False, False),
+        *(pytest.param(*each, marks=pytest.mark.slow) for each in ((True, False), (False, True))),
+    ],
+)
 def test_agents_act_by_their_own_observation_and_have_their_own_values(central, shared_weights):
     network = AgentNetwork(hidden=(32,), central_values=central, shared_weights=shared_weights)
     make = MAPPO if central else IPPO
@@ -98,10 +104,10 @@ def test_agents_act_by_their_own_observation_and_have_their_own_values(central, 
 def test_networks_of_agents_do_not_read_others_observations():
     network, space = AgentNetwork(central_values=True), spaces.Box(0.0, 1.0, (3, 2))
     x = jax.random.normal(jax.random.key(0), (3, 4))
-    params = network.init(jax.random.key(1), x, space)
+    params = jax.jit(network.init)(jax.random.key(1), x, space)
 
     def slopes(read):
-        return jnp.any(jax.jacobian(lambda x: read(network.apply(params, x, space)))(x) != 0, -1)
+        return jnp.any(jax.jit(jax.jacobian(lambda x: read(network.apply(params, x, space))))(x) != 0, -1)
 
     np.testing.assert_array_equal(slopes(lambda out: out[0][0][0][:, 0]), np.eye(3))
     np.testing.assert_array_equal(slopes(lambda out: out[1]), np.ones((3, 3)))
@@ -120,7 +126,7 @@ def test_weights_are_shared_or_not():
     assert kernel(False) == (3, 4, 8)
 
 
-@pytest.mark.parametrize("num_quantiles", [1, 8])
+@pytest.mark.parametrize("num_quantiles", [1, pytest.param(8, marks=pytest.mark.slow)])
 def test_independent_q_networks_learn_their_own_worth(num_quantiles):
     network = AgentNetwork(hidden=(32,), activation="relu")
     algo = IDQN(env=MatchOwn(), network=network, num_quantiles=num_quantiles, prioritised=True, **OFF_POLICY)
@@ -136,7 +142,7 @@ def algo_space():
     return MatchOwn().action_space(None)
 
 
-@pytest.mark.parametrize("make", [IDDPG, MADDPG])
+@pytest.mark.parametrize("make", [MADDPG, pytest.param(IDDPG, marks=pytest.mark.slow)])
 def test_actors_follow_their_own_value_and_not_the_others(make):
     """Together they would do best at -0.2 each."""
     network = AgentNetwork(hidden=(32,), activation="relu", central_values=make is MADDPG)

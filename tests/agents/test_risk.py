@@ -32,7 +32,10 @@ def test_pathwise_finds_the_newsvendor_who_fears_the_worst(key):
     assert float(algo.policy(state).level) == pytest.approx(BEST, abs=0.3)
 
 
-@pytest.mark.parametrize("risk", [Risk(cvar_level=LEVEL), Risk(variance_weight=0.3), None])
+@pytest.mark.parametrize(
+    "risk",
+    [Risk(cvar_level=LEVEL), *(pytest.param(x, marks=pytest.mark.slow) for x in (Risk(variance_weight=0.3), None))],
+)
 def test_ppo_finds_the_level_of_its_risk(key, risk):
     algo = PPO(
         env=OrderUpTo(ENV, 40.0), network=MLP(hidden=(16,), initial_log_std=-2.0), num_envs=256, num_steps=16,
@@ -55,7 +58,7 @@ class Gamble(probes.Probe):
         return jnp.where(action == 0, 1.0, 2.4 * jnp.round(state.exo))
 
 
-@pytest.mark.parametrize(("level", "action"), [(1.0, 1), (0.5, 0)])
+@pytest.mark.parametrize(("level", "action"), [(0.5, 0), pytest.param(1.0, 1, marks=pytest.mark.slow)])
 def test_dqn_gambles_unless_it_fears_the_worst(key, level, action):
     algo = DQN(
         env=Gamble(), network=MLP(hidden=(16,)), num_quantiles=8, cvar_level=level, num_envs=32, num_steps=2,
@@ -65,7 +68,13 @@ def test_dqn_gambles_unless_it_fears_the_worst(key, level, action):
     assert int(algo.policy(state).act(jnp.zeros(1))) == action
 
 
-@pytest.mark.parametrize(("risk", "action"), [(None, 1), (Risk(cvar_level=0.5), 0), (Risk(variance_weight=1.0), 0)])
+@pytest.mark.parametrize(
+    ("risk", "action"),
+    [
+        (Risk(cvar_level=0.5), 0),
+        *(pytest.param(*each, marks=pytest.mark.slow) for each in ((None, 1), (Risk(variance_weight=1.0), 0))),
+    ],
+)
 def test_off_policy_learners_fear_bad_periods(key, risk, action):
     """The gamble has a mean of 1.2, a variance of 1.44, and 0 in the worse half of the periods."""
     algo = DQN(
@@ -82,6 +91,7 @@ def test_a_share_of_no_quantile_is_refused(level):
         DQN(env=Gamble(), num_quantiles=8, cvar_level=level)
 
 
+@pytest.mark.slow
 def test_a_neutral_risk_changes_nothing(key):
     def weights(risk):
         algo = PPO(env=probes.MatchTheObservation(), num_envs=8, num_steps=4, num_updates=3, risk=risk)
