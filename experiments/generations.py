@@ -48,7 +48,9 @@ def run(config: Any) -> dict:
     rows.append(_row("pathwise, rounded", cost, optimum, time.perf_counter() - begun))
 
     result = {"instance": config.instance, "reference": kind, "optimum": optimum, "policies": rows}
-    return side_by_side.finish(config, result, {"gap": _figure(rows)}, _table(config.instance, result), started)
+    return side_by_side.finish(
+        config, result, {"gap": _figure(config.instance, rows)}, _table(config.instance, result), started
+    )
 
 
 def _decision(name: str, benchmark: Benchmark) -> tuple[Any, Any]:
@@ -77,7 +79,7 @@ def _table(instance: str, result: dict[str, Any]) -> Table:
     return shown
 
 
-def _figure(rows: list[dict[str, Any]]) -> Figure:
+def _figure(instance: str, rows: list[dict[str, Any]]) -> Figure:
     """Gap against time, with heuristics as lines."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
@@ -90,7 +92,7 @@ def _figure(rows: list[dict[str, Any]]) -> Figure:
     others = [row for row in rows if not row["seconds"]]
     for row, colour in zip(sorted(others, key=lambda row: row["cost"])[:4], COLOURS[3:], strict=False):
         axes.axhline(max(row["gap_percent"], floor), color=colour, linestyle="--", linewidth=1.0, label=row["policy"])
-    axes.set(yscale="log", xlabel="seconds, compilation included", ylabel="% above the optimum")
+    axes.set(yscale="log", xlabel="seconds, compilation included", ylabel="% above the optimum", title=instance)
     axes.legend(fontsize=8)
     axes.grid(alpha=0.3, which="both")
     return figure
