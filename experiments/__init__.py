@@ -5,5 +5,6 @@ Modules without a ``main`` are what the experiments are made of: problems (``pro
 ``gaps``, ``speed``, ``speed_training``) and what is written (``figures``, ``output``). Those that tune, train and
 compare share a command line (``command``) and a course (``comparison``); their own are ``steered_stores`` of
 ppo_multiwarehouse, ``whole_orders`` of dqn_replenishment, ``stock_levels`` of a3c_stock_forecast and ``shop_prices``
-of sac_pricing.
+of sac_pricing. On demand that is simulated, ``side_by_side`` judges and writes for ``beer_game`` of marl_supply_chain,
+``feared_days`` of ddpg_risk, ``wired_networks`` of pathwise_network and ``generations`` of dcl_lost_sales.
 """
