@@ -1,9 +1,11 @@
 """Players of the beer game who learn: the part of ``marl_supply_chain`` that is its own."""
 
+import dataclasses
 import time
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from matplotlib.figure import Figure
@@ -19,6 +21,7 @@ from jaxinv.evaluate import Paths, sample_paths
 from jaxinv.policies import AnchorAndAdjust, BaseStock
 from jaxinv.report.figures import COLOURS
 
+_PLAYERS = ("retailer", "wholesaler", "distributor", "factory")
 _ROOM = 2.0  # learned levels may be this multiple of the tuned ones
 _MAX_ORDER = 16  # units: twice the largest demand
 _MAX_POSITION = 1.5  # of the largest tuned level, beyond which nothing is ordered
@@ -30,9 +33,11 @@ def run(config: Any) -> dict:
     params = env.default_params()
     heuristics, testing = jax.random.split(jax.random.key(config.seed))
     found = tuned(env, params, heuristics, num_paths=config.search.paths, length=config.weeks, warmup=config.warmup)
-    # The average player of Sterman (1989), table 2.
-    found["people"] = AnchorAndAdjust(level=17.0, adjustment=0.36, supply_line=0.34)  # type: ignore[arg-type]
     contenders = {name: Contender(policy, env, params) for name, policy in found.items()}
+    # The average of the players that Sterman (1989) fitted the rule to, who also smooth more quickly.
+    people = AnchorAndAdjust(level=17.0, adjustment=0.26, supply_line=0.34)  # type: ignore[arg-type]
+    quicker = dataclasses.replace(params, smoothing=jnp.full_like(params.smoothing, 0.36))
+    contenders["people"] = Contender(people, env, quicker)
     contenders |= {
         name: trained(learner, learner.env.make_params(params, team_share=share), config.seed)
         for name, (learner, share) in _learners(config.learner, env, found["BaseStock"]).items()
@@ -100,14 +105,13 @@ def _bullwhip(ordered: np.ndarray, demanded: np.ndarray) -> np.ndarray:
 def _ratios(rows: dict[str, dict]) -> Figure:
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    players = ("retailer", "wholesaler", "distributor", "factory")
     width = 0.8 / len(rows)
     for i, (name, row) in enumerate(rows.items()):
-        at = np.arange(len(players)) + (i - (len(rows) - 1) / 2) * width
+        at = np.arange(len(_PLAYERS)) + (i - (len(rows) - 1) / 2) * width
         axes.bar(at, row["bullwhip"], width, color=COLOURS[i % len(COLOURS)], label=name)
     axes.axhline(1.0, color="black", linewidth=0.8)
     axes.set(
-        xticks=np.arange(len(players)), xticklabels=players, yscale="log",
+        xticks=np.arange(len(_PLAYERS)), xticklabels=_PLAYERS, yscale="log",
         ylabel="variance of orders over that of demand", title="Bullwhip: cheapest policy first",
     )  # fmt: skip
     axes.legend(fontsize=8)
@@ -122,7 +126,7 @@ def _weeks(orders: dict[str, tuple[np.ndarray, np.ndarray]], length: int = 60) -
     for axes, (name, (ordered, demanded)) in zip(every, orders.items(), strict=True):
         weeks = np.arange(min(length, ordered.shape[1]))
         axes.step(weeks, demanded[0, : len(weeks)], color="black", linewidth=1.2, label="customers")
-        for player, label in enumerate(("retailer", "wholesaler", "distributor", "factory")):
+        for player, label in enumerate(_PLAYERS):
             axes.step(weeks, ordered[0, : len(weeks), player], color=COLOURS[player], linewidth=1.0, label=label)
         axes.set_title(name, fontsize=9, loc="left")
         axes.set_ylabel("units")

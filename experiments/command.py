@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import tyro
 
+from experiments import output
+
 
 @dataclasses.dataclass(frozen=True)
 class SearchConfig:
@@ -65,6 +67,7 @@ def launch(presets: Mapping[str, Any], description: str | None, run: Callable[[A
     if (config.out / "result.json").exists() and not (resumable and config.resume):
         sys.exit(f"{config.out} holds a finished run: choose another --out{', or --resume it' * resumable}")
     try:
+        output.folder(config.out)
         run(config)
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}")

@@ -1,13 +1,10 @@
 """The course of the experiments that tune, train, judge and write. Imported after the command line has been parsed."""
 
 import abc
-import dataclasses
-import json
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 import jax
@@ -17,7 +14,7 @@ from jax import Array
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from experiments import figures
+from experiments import figures, output
 from jaxinv import report
 from jaxinv.evaluate import Evaluation, Paths, evaluate, moving_block_bootstrap, sample_paths
 from jaxinv.optimise import SearchResult
@@ -128,15 +125,14 @@ def run(config: Any, kind: Callable[[Any], Experiment]) -> dict:
         **training_of[best_learner],
         "learners": training_of,
         "tuning_seconds": tuning_seconds,
-        "device": jax.devices()[0].device_kind,
-        "versions": {name: version(name) for name in ("jaxinv", "jax", "jaxlib", "flax", "optax", "numpy")},
+        **output.machine(),
     }
     result["difference_to_best_heuristic"] = result["policies"][best_learner]["difference_to_best_heuristic"]
     drawn = figures.common(result, {name: of.history for name, of in trained.items()}, profit=experiment.profit)
     figures.write(config.out / "figures", drawn | experiment.figures(policies, [best_learner, best], real))
     result["wall_seconds"] = time.perf_counter() - started
-    _write(config, result)
-    _show(console, config, experiment, result)
+    output.write(config, result)
+    _show(config, experiment, result)
     return result
 
 
@@ -210,23 +206,12 @@ def _two_at_a_time(function: Callable, arguments: Iterable) -> list:
         return list(pool.map(function, arguments))
 
 
-# -- what is written --------------------------------------------------------------------------------------------------
-def _write(config: Any, result: dict) -> None:
-    settings = dataclasses.asdict(config) | {"device": result["device"], "versions": result["versions"]}
-    (config.out / "config.json").write_text(json.dumps(settings, indent=1, default=str) + "\n")
-    (config.out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
-
-
-def _show(console: Console, config: Any, experiment: Experiment, result: dict) -> None:
+# -- what is shown ----------------------------------------------------------------------------------------------------
+def _show(config: Any, experiment: Experiment, result: dict) -> None:
     dates = " to ".join(result["held_out"])
     table = report.comparison_table(result, title=f"Real demand of {dates}, held out", profit=experiment.profit)
-    console.print(table)
-    for name, training in result["learners"].items():
-        console.print(
-            f"{name}: {training['train_steps']:,} steps at {training['steps_per_second']:,.0f} a second",
-            highlight=False,
-        )
-    console.print(
-        f"All in {result['wall_seconds']:.0f} s. Figures and result.json in {config.out}",
-        highlight=False,
-    )
+    speeds = [
+        f"{name}: {training['train_steps']:,} steps at {training['steps_per_second']:,.0f} a second"
+        for name, training in result["learners"].items()
+    ]
+    output.show(config, result, table, *speeds)

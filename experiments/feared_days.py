@@ -32,10 +32,10 @@ def run(config: Any) -> dict:
     base_stock = tune(BaseStock, env, params, seen, tuning, **options).policy
     steered = Steered(env, base_stock, ("level",), span=config.learner.span)
     contenders = {"base-stock": Contender(base_stock, env, params)}
-    for risk in (Risk(), Risk(cvar_level=config.cvar_level)):  # the same program for both
+    # The same program for both.
+    for feared, risk in {"mean": Risk(), "worst days": Risk(cvar_level=config.cvar_level)}.items():
         for name, kind in _CONTROLS.items():
-            title = f"{name}, {'mean' if risk.cvar_level == 1.0 else 'worst days'}"
-            contenders[title] = _learned(kind, steered, params, config, risk)
+            contenders[f"{name}, {feared}"] = _learned(kind, steered, params, config, risk)
     paths = sample_paths(env, params, testing, config.paths, WARMUP + config.days)
     rows = side_by_side.judge(contenders, paths, WARMUP)
 
@@ -85,7 +85,8 @@ def _risk(rows: dict[str, dict]) -> Figure:
             marker="^" if worst else "o", capsize=2, label=name,
         )  # fmt: skip
     axes.set(
-        xlabel="mean cost per day, all warehouses", ylabel="mean cost of the worst 5 % of the days",
+        xlabel="mean cost per day, all warehouses",
+        ylabel=f"mean cost of the worst {side_by_side.WORST:.0%} of the days",
         title="What is learned for the mean (circles) and for the worst days (triangles)",
     )  # fmt: skip
     axes.legend(fontsize=8)

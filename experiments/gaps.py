@@ -76,14 +76,13 @@ class Benchmark:
 
     def _structure(self, agent: str, heuristic: Any) -> dict[str, Any]:
         """What of a learner follows from the problem."""
-        kind, horizon = learners.LEARNERS[agent][0], getattr(self.problem.env, "horizon", None)
+        kind, env = learners.LEARNERS[agent][0], self.problem.env
         if issubclass(kind, DCL):
             return {"teacher": heuristic}
         if not issubclass(kind, Pathwise):
             return {}
-        env = self.problem.env
         network = {"network": GraphNetwork.of(env, shared=True)} if isinstance(env, SupplyNetwork) else {}
-        return network if horizon is None else network | {"warmup": 0, "num_steps": horizon, "stagger": False}
+        return network | learners.along_paths(env)
 
     def row(self, agent: str, num_seeds: int, budget: float) -> dict[str, Any] | None:
         """A row of the table; None for a learner that cannot decide what the problem asks for."""

@@ -12,7 +12,6 @@ from experiments import learners, side_by_side
 from experiments.gaps import Benchmark
 from jaxinv.env.instances import find
 from jaxinv.report.figures import COLOURS
-from jaxinv.train import fit
 
 
 def run(config: Any) -> dict:
@@ -42,10 +41,8 @@ def run(config: Any) -> dict:
 
     levels, rounded = _decision("pathwise", benchmark)
     pathwise = dataclasses.replace(learners.learner("pathwise", levels), num_updates=config.pathwise_updates)
-    begun = time.perf_counter()
-    trained = fit(pathwise, problem.params, jax.random.key(config.seed), chunk=50, progress=False)
-    cost, _ = problem.cost(pathwise.policy(trained.state), rounded)
-    rows.append(_row("pathwise, rounded", cost, optimum, time.perf_counter() - begun))
+    found = side_by_side.trained(pathwise, problem.params, config.seed)
+    rows.append(_row("pathwise, rounded", problem.cost(found.policy, rounded)[0], optimum, found.seconds))
 
     result = {"instance": config.instance, "reference": kind, "optimum": optimum, "policies": rows}
     return side_by_side.finish(

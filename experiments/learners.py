@@ -79,6 +79,12 @@ def decision(name: str, env: Any, params: Any, model: Any, paths: Callable[[], A
     return chosen, chosen
 
 
+def along_paths(env: Any) -> dict[str, Any]:
+    """Fields of a pathwise learner whose paths begin and end as the episodes of ``env`` do, if these end at all."""
+    horizon = getattr(env, "horizon", None)
+    return {} if horizon is None else {"warmup": 0, "num_steps": horizon, "stagger": False}
+
+
 def _shifted_heuristic(env: Any, params: Any, paths: Callable[[], Any]) -> Any:
     if isinstance(env, Distribution):
         return Steered(env, EchelonBaseStock.of(env, params), ("warehouse_level", "store_level"))

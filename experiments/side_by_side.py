@@ -2,24 +2,21 @@
 line has been parsed."""
 
 import dataclasses
-import json
 import time
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
 import jax
 import numpy as np
 from matplotlib.figure import Figure
-from rich.console import Console
 from rich.table import Table
 
-from experiments import figures
+from experiments import figures, output
 from jaxinv.evaluate import Paths, compare, cvar, evaluate
 from jaxinv.train import fit
 
 _CHUNK = 50  # iterations of a learner that are compiled into one program
-_WORST = 0.05  # share of the paths that conditional value at risk is of
+WORST = 0.05  # share of the paths, and of all their periods, whose costs conditional value at risk is the mean of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,13 +28,13 @@ class Contender:
     seconds: float = 0.0  # of training, compilation included
 
 
-def trained(learner: Any, params: Any, seed: int, *, judged_in: Any = None) -> Contender:
-    """What a learner learned, which acts in ``judged_in`` where that is not where it learned."""
+def trained(learner: Any, params: Any, seed: int) -> Contender:
+    """What a learner learned."""
     started = time.perf_counter()
     result = fit(learner, params, jax.random.key(seed), chunk=_CHUNK, progress=False)
     steps = learner.num_updates * learner.steps_per_update
     policy = learner.policy(result.state)
-    return Contender(policy, judged_in or learner.env, params, steps, time.perf_counter() - started)
+    return Contender(policy, learner.env, params, steps, time.perf_counter() - started)
 
 
 def judge(contenders: Mapping[str, Contender], paths: Paths, warmup: int) -> dict[str, dict[str, Any]]:
@@ -51,8 +48,8 @@ def judge(contenders: Mapping[str, Contender], paths: Paths, warmup: int) -> dic
         rows[name] = {
             "cost_mean": costs[name],
             "cost_ci95": of.cost_ci95.tolist(),
-            "cost_cvar_paths": float(of.cost_cvar(_WORST)),
-            "cost_cvar_periods": float(cvar(np.sum(of.cost, -1).reshape(-1), _WORST)),
+            "cost_cvar_paths": float(of.cost_cvar(WORST)),
+            "cost_cvar_periods": float(cvar(np.sum(of.cost, -1).reshape(-1), WORST)),
             "cost_worst_path": float(np.max(of.path_cost)),
             "difference_percent": 100 * float(difference.mean) / abs(costs[best]),
             "difference_ci95_percent": (100 * difference.ci95 / abs(costs[best])).tolist(),
@@ -69,7 +66,7 @@ def table(
 ) -> Table:
     """``more``: title of a further column -> its entry by policy."""
     best, more = next(iter(rows.values()))["beside"], more or {}
-    caption = f"cost per period; intervals are 95 %, paired on common paths; means of the worst {_WORST:.0%}"
+    caption = f"cost per period; intervals are 95 %, paired on common paths; means of the worst {WORST:.0%}"
     shown = Table(title=title, title_justify="left", caption=caption)
     shown.add_column("policy")
     for name in ("cost", "interval", f"against {best}", "worst paths", "worst periods", "fill rate", *more, "seconds"):
@@ -93,13 +90,8 @@ def table(
 
 def finish(config: Any, result: dict[str, Any], drawn: Mapping[str, Figure], shown: Table, started: float) -> dict:
     """Print and write everything; returns what result.json holds."""
-    device = jax.devices()[0].device_kind
-    versions = {name: version(name) for name in ("jaxinv", "jax", "jaxlib", "flax", "optax", "numpy")}
     figures.write(config.out / "figures", dict(drawn))
-    result = result | {"device": device, "versions": versions, "wall_seconds": time.perf_counter() - started}
-    (config.out / "config.json").write_text(json.dumps(dataclasses.asdict(config), indent=1, default=str) + "\n")
-    (config.out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
-    console = Console(width=200 if not Console().is_terminal else None)
-    console.print(shown)
-    console.print(f"All in {result['wall_seconds']:.0f} s. Figures and result.json in {config.out}", highlight=False)
+    result = result | output.machine() | {"wall_seconds": time.perf_counter() - started}
+    output.write(config, result)
+    output.show(config, result, shown)
     return result

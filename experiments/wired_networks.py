@@ -30,7 +30,7 @@ def run(config: Any) -> dict:
     steered = Steered(env, found["NetworkBaseStock"], ("level",))
     numbers = dataclasses.asdict(config.learner)
     shape: dict[str, Any] = {"hidden": numbers.pop("hidden"), "shared": True}
-    numbers |= {"warmup": 0, "num_steps": env.horizon, "stagger": False}
+    numbers |= learners.along_paths(env)
     for name, network in (("graph", GraphNetwork.of(env, **shape)), ("plain", MLP(**shape))):
         learner = Pathwise(env=steered, network=network, **numbers)
         contenders[f"pathwise, {name} network"] = trained(learner, params, config.seed)

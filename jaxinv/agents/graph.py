@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxinv.agents.networks import Head, dense
+from jaxinv.agents.networks import Head, dense, in_context
 from jaxinv.env import spaces
 from jaxinv.env.multi_agent import Owners
 
@@ -57,16 +57,12 @@ class GraphNetwork(nn.Module):
         return heads, dense(1, 1.0)(jnp.mean(value, 0))[0]
 
     def _embed(self, x: Array) -> Array:
-        activation = getattr(nn, self.activation)
-        x = activation(dense(self.hidden[0])(x))
-        for features in self.hidden[1:]:
-            context = [dense(features, use_bias=False)(mean @ x) for mean in self._neighbours()]
-            x = activation(sum(context, dense(features)(x)))
-        return x
+        neighbours = self._neighbours()
+        return in_context(x, self.hidden, self.activation, lambda x: [mean @ x for mean in neighbours])
 
-    def _neighbours(self) -> tuple[np.ndarray, np.ndarray]:
+    def _neighbours(self) -> list[Array]:
         """Matrices [J, J] that take the mean over suppliers and over customers; 0 where there are none."""
         supplies = np.zeros((self.num_nodes, self.num_nodes), np.float32)
         for supplier, customer in self.arcs:
             supplies[customer, supplier] = 1.0
-        return tuple(m / np.maximum(m.sum(1, keepdims=True), 1.0) for m in (supplies, supplies.T))  # type: ignore
+        return [jnp.asarray(m / np.maximum(m.sum(1, keepdims=True), 1.0)) for m in (supplies, supplies.T)]

@@ -170,3 +170,8 @@ class Learner(struct.Typed):
         value, divisor = getattr(self, name), getattr(self, of)
         if value % divisor:
             raise ValueError(f"{type(self).__name__}.{name} must be a multiple of {of} = {divisor}, got {value}")
+
+
+def late_average(params: Any, average: Any, share: Array, iterations: Array) -> Any:
+    """The running mean of weights over about the last ``share`` of the ``iterations`` so far, with the latest."""
+    return optax.incremental_update(params, average, 1.0 / jnp.maximum(share * iterations, 1.0))

@@ -143,6 +143,17 @@ class MLP(nn.Module):
         return x
 
 
+def in_context(x: Array, hidden: tuple[int, ...], activation: str, around: Callable[[Array], list[Array]]) -> Array:
+    """Embeddings [*lead, H] of entities [*lead, F], within a module: the first layer sees each alone, further ones also
+    what ``around`` makes of all, arrays to be broadcast to theirs."""
+    activate = getattr(nn, activation)
+    x = activate(dense(hidden[0])(x))
+    for features in hidden[1:]:
+        context = [dense(features, use_bias=False)(seen) for seen in around(x)]
+        x = activate(sum(context, dense(features)(x)))
+    return x
+
+
 class CellNetwork(nn.Module):
     """One small network over every cell of an observation [W, K, F], W warehouses by K SKUs.
 
@@ -173,12 +184,10 @@ class CellNetwork(nn.Module):
         return heads, dense(1, 1.0)(jnp.mean(value, 1 if self.local_values else (0, 1)))[..., 0]
 
     def _embed(self, x: Array) -> Array:
-        activation = getattr(nn, self.activation)
-        x = activation(dense(self.hidden[0])(x))
-        for features in self.hidden[1:]:
-            context = [dense(features, use_bias=False)(jnp.mean(x, axis, keepdims=True)) for axis in (1, 0, (0, 1))]
-            x = activation(sum(context, dense(features)(x)))
-        return x
+        def around(x: Array) -> list[Array]:
+            return [jnp.mean(x, axis, keepdims=True) for axis in (1, 0, (0, 1))]
+
+        return in_context(x, self.hidden, self.activation, around)
 
     @staticmethod
     def _pool(cells: Array, shape: tuple[int, ...]) -> Array:

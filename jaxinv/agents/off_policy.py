@@ -12,9 +12,10 @@ from jax import Array
 from jaxinv import sharding, struct
 from jaxinv.agents import distributions, returns
 from jaxinv.agents.buffers import ReplayBuffer
-from jaxinv.agents.learner import Learner, LearnerState
+from jaxinv.agents.learner import Learner, LearnerState, late_average
 from jaxinv.agents.networks import MLP
 from jaxinv.agents.normalise import RunningStatistics
+from jaxinv.agents.risk import CostLevels
 from jaxinv.evaluate import Risk
 
 
@@ -26,7 +27,7 @@ class OffPolicyState(LearnerState):
     target_params: dict[str, Any]  # running average of the weights, that targets are made with
     average_params: dict[str, Any]  # a much slower one, that the policy acts by
     reward_statistics: RunningStatistics  # whose deviation is the unit of rewards
-    risk_levels: Array  # [2, *V] running estimates of the cost exceeded in the worst periods only, and of the mean cost
+    cost_levels: CostLevels  # that risk is told by
     buffer: ReplayBuffer  # of periods
 
 
@@ -125,7 +126,7 @@ class OffPolicy(Learner):
             observation_statistics=RunningStatistics.like(example, memory=50).update(observation),
             average_reward=jnp.zeros(self._agents),
             reward_statistics=RunningStatistics.like(jnp.zeros(self._agents), memory=50),
-            risk_levels=jnp.zeros((2, *self._agents)),
+            cost_levels=CostLevels.like(self._agents),
             buffer=None,  # type: ignore[arg-type]
             action_space=action_space,
         )
@@ -150,8 +151,7 @@ class OffPolicy(Learner):
 
         state, learned = jax.lax.scan(improve, state, jax.random.split(learn_key, self.gradient_steps))
         metrics |= jax.tree.map(jnp.mean, learned) | {"average_reward": jnp.sum(state.average_reward)}
-        last = jnp.maximum(self.average_share * state.updates, 1.0)  # iterations
-        average = optax.incremental_update(state.params, state.average_params, 1.0 / last)
+        average = late_average(state.params, state.average_params, self.average_share, state.updates)
         return dataclasses.replace(state, key=key, updates=state.updates + 1, average_params=average), metrics
 
     # -- what a learner adds --------------------------------------------------------------------------------------
@@ -183,15 +183,12 @@ class OffPolicy(Learner):
         keys = jax.random.split(key, self.num_steps)
         state, (periods, causes) = jax.lax.scan(period, state, keys)
         reward = periods.reward
-        if self.risk is not None:
-            cost = -reward.reshape(-1, *reward.shape[2:])
-            latest = jnp.stack([self.risk.value_at_risk(cost), jnp.mean(cost, 0)])
-            moved = state.risk_levels + self.average_reward_rate * (latest - state.risk_levels)
-            state = dataclasses.replace(state, risk_levels=moved)
+        cost_levels = state.cost_levels.moved(self.risk, reward, self.average_reward_rate)
         state = dataclasses.replace(
             state,
             observation_statistics=state.observation_statistics.update(periods.observation),
-            reward_statistics=state.reward_statistics.update(self._weighed(state, reward)),
+            reward_statistics=state.reward_statistics.update(cost_levels.weigh(self.risk, reward)),
+            cost_levels=cost_levels,
             buffer=state.buffer.insert(periods),
         )
         if at_random and self.average_reward:  # nothing is known of values
@@ -287,14 +284,7 @@ class OffPolicy(Learner):
     def _scaled(self, state: OffPolicyState, reward: Array) -> Array:
         """Rewards [..., *V] as they are learned from: from their average, in their unit."""
         average, unit = (jnp.broadcast_to(x, reward.shape) for x in (state.average_reward, self._unit(state)))
-        return (self._weighed(state, reward) - average) / unit
-
-    def _weighed(self, state: OffPolicyState, reward: Array) -> Array:
-        """Rewards [..., *V] by risk."""
-        if self.risk is None:
-            return reward
-        at_risk, mean = (jnp.broadcast_to(x, reward.shape) for x in state.risk_levels)
-        return -self.risk.share(-reward, at_risk, mean)
+        return (state.cost_levels.weigh(self.risk, reward) - average) / unit
 
     def _unit(self, state: OffPolicyState) -> Array:
         """Of rewards."""

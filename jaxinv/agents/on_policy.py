@@ -13,6 +13,7 @@ from jaxinv.agents.imitation import imitate
 from jaxinv.agents.learner import Learner, LearnerState
 from jaxinv.agents.normalise import RunningStatistics
 from jaxinv.agents.policy import NetworkPolicy
+from jaxinv.agents.risk import CostLevels
 from jaxinv.evaluate import Risk, location_cost
 
 _CPU_SAMPLES = 4096  # that a gradient is computed of at a time on CPU: of more, activations do not stay in the cache
@@ -25,7 +26,7 @@ class OnPolicyState(LearnerState):
 
     discounted_sum: Array  # [N, *V] of rewards so far, whose ...
     return_statistics: RunningStatistics  # ... deviation is the unit of rewards
-    value_at_risk: Array  # [*V] running estimate of the cost that is exceeded in the worst periods only
+    cost_levels: CostLevels  # that risk is told by
 
 
 @struct.dataclass(kw_only=True)
@@ -135,7 +136,7 @@ class OnPolicy(Learner):
             average_reward=jnp.zeros(values, jnp.float32),
             discounted_sum=jnp.zeros((self.num_envs, *values), jnp.float32),
             return_statistics=RunningStatistics.like(jnp.float32(0), memory=5),  # values follow a change quickly
-            value_at_risk=jnp.zeros(values, jnp.float32),
+            cost_levels=CostLevels.like(values),
             action_space=action_space,
         )
         if self.teacher is not None:
@@ -230,11 +231,15 @@ class OnPolicy(Learner):
         """Advantages and value targets; the statistics move on, after this trajectory was standardised by the ones
         that its policy saw."""
         observation = self._standardise(state, trajectory.observation)
-        state, reward = self._weigh_risk(state, trajectory.reward)
+        # Running means: plain ones at first, then exponential.
+        rate = jnp.maximum(self.average_reward_rate, 1.0 / (state.updates + 1))
+        cost_levels = state.cost_levels.moved(self.risk, trajectory.reward, rate)
+        reward = cost_levels.weigh(self.risk, trajectory.reward)
         state = dataclasses.replace(
             state,
             observation_statistics=state.observation_statistics.update(trajectory.observation),
-            average_reward=self._moved(state, state.average_reward, jnp.mean(reward, (0, 1))),
+            average_reward=state.average_reward + rate * (jnp.mean(reward, (0, 1)) - state.average_reward),
+            cost_levels=cost_levels,
         )
         if self.average_reward:
             reward = reward - state.average_reward[None, None]
@@ -309,20 +314,6 @@ class OnPolicy(Learner):
         groups = advantage.reshape(advantage.shape[0], -1, self.branches, *advantage.shape[2:])
         own = groups - jnp.mean(groups, 2, keepdims=True)
         return (own * self.branches / (self.branches - 1)).reshape(advantage.shape)
-
-    def _weigh_risk(self, state: OnPolicyState, reward: Array) -> tuple[OnPolicyState, Array]:
-        """Rewards [T, N, *V] that are learned from, in place of those that were given."""
-        if self.risk is None:
-            return state, reward
-        cost = -reward.reshape(-1, *reward.shape[2:])
-        at_risk = self._moved(state, state.value_at_risk, self.risk.value_at_risk(cost))
-        weighed = -self.risk.share(cost, at_risk[None], jnp.mean(cost, 0, keepdims=True))
-        return dataclasses.replace(state, value_at_risk=at_risk), weighed.reshape(reward.shape)
-
-    def _moved(self, state: OnPolicyState, mean: Array, latest: Array) -> Array:
-        """A running mean with the ``latest``: the plain one at first, then an exponential one."""
-        rate = jnp.maximum(self.average_reward_rate, 1.0 / (state.updates + 1))
-        return mean + rate * (latest - mean)
 
     def _credit(self, reward: Array, ledger: Any) -> Array:
         """Rewards [N, W] of the locations, which sum to ``reward`` [N]."""

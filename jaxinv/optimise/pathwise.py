@@ -11,7 +11,7 @@ import optax
 from jax import Array
 
 from jaxinv import sharding, struct
-from jaxinv.agents.learner import Learner, LearnerState
+from jaxinv.agents.learner import Learner, LearnerState, late_average
 from jaxinv.agents.networks import MLP
 from jaxinv.agents.normalise import RunningStatistics
 from jaxinv.evaluate import Risk
@@ -135,9 +135,7 @@ class Pathwise(Learner):
             updates=iteration,
             params=params,
             opt_state=opt_state,
-            average_params=optax.incremental_update(
-                params, state.average_params, 1.0 / jnp.maximum(self.average_share * iteration, 1.0)
-            ),
+            average_params=late_average(params, state.average_params, self.average_share, iteration),
             usual_norm=state.usual_norm + (usual - state.usual_norm) / jnp.minimum(iteration, _SETTLING),
             observation_statistics=state.observation_statistics.update(observation),
         ), metrics | {"grad_norm": norm, "wild": jnp.float32(wild)}
