@@ -1,8 +1,9 @@
 """Deep Controlled Learning on lost sales, generation by generation, where the optimum is known.
 
 A generation compares, by simulation, what can be ordered in states that the last policy visits, and fits a network to
-what was best. The gap of every generation to the optimum, exact on the Markov chain, stands beside the heuristics' and
-beside pathwise learning of the same problem: a table, result.json and a figure of gap against time.
+what was best, until one gains nothing. The gap of every generation to the optimum, exact on the Markov chain, stands
+beside the heuristics' and beside pathwise learning of the same problem: a table, result.json and a figure of gap
+against time, with a curve for each number of states that a generation samples.
 """
 
 import dataclasses
@@ -15,14 +16,20 @@ from experiments import command
 class DCLConfig:
     """Of ``jaxinv.agents.DCL`` where not explained."""
 
+    states: tuple[int, ...] = (1024, 4096)
+    """that a generation samples; for each number there is a run"""
     num_updates: int = 3
-    """generations"""
-    num_envs: int = 256
+    """generations at most"""
     num_steps: int = 16
     scenarios: int = 256
+    rounds: int = 5
     depth: int = 40
-    states_at_once: int = 8
     fit_steps: int = 2000
+
+    def __post_init__(self):
+        for states in self.states:
+            if states < 1 or states % self.num_steps:
+                raise ValueError(f"dcl.states must be multiples of dcl.num_steps = {self.num_steps}, got {states}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +51,7 @@ PRESETS = {
     "smoke": Config(
         preset="smoke",
         instance="zipkin2008/poisson-p4-L2",
-        dcl=DCLConfig(num_updates=1, num_envs=8, num_steps=2, scenarios=8, depth=5, fit_steps=20),
+        dcl=DCLConfig(states=(8, 16), num_updates=1, num_steps=2, scenarios=8, rounds=3, depth=5, fit_steps=20),
         pathwise_updates=2,
     ),
     "default": Config(),

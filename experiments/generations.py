@@ -1,6 +1,7 @@
 """Generations of Deep Controlled Learning: the part of ``dcl_lost_sales`` that is its own."""
 
 import dataclasses
+import itertools
 import time
 from typing import Any
 
@@ -22,22 +23,8 @@ def run(config: Any) -> dict:
         raise ValueError(f"instance must have whole units and orders to choose from, which {config.instance!r} has not")
     rows = [_row(name, problem.cost(policy)[0], optimum, 0.0) for name, policy in benchmark.heuristics.items()]
 
-    # From the plainest of heuristics, which is far from the optimum.
-    chosen, judged_in = _decision("dcl", benchmark)
-    teacher = benchmark.heuristics["BaseStock"]
-    numbers = dataclasses.asdict(config.dcl)
-    algo = dataclasses.replace(learners.learner("dcl", chosen, teacher=teacher), **numbers)
-    begun = time.perf_counter()
-    state = jax.jit(algo.init)(jax.random.key(config.seed), problem.params)
-    update = jax.jit(algo.update)
-    for generation in range(algo.num_updates + 1):
-        if generation:
-            state, metrics = update(state, problem.params)
-        seconds = time.perf_counter() - begun
-        name = f"DCL, generation {generation}" if generation else f"DCL, imitating {type(teacher).__name__}"
-        rows.append(_row(name, problem.cost(algo.policy(state), judged_in)[0], optimum, seconds))
-        if generation:
-            rows[-1] |= {"changed": float(metrics["changed"]), "agreement": float(metrics["agreement"])}
+    for states in config.dcl.states:
+        rows += _generations(config, benchmark, states)
 
     levels, rounded = _decision("pathwise", benchmark)
     pathwise = dataclasses.replace(learners.learner("pathwise", levels), num_updates=config.pathwise_updates)
@@ -48,6 +35,31 @@ def run(config: Any) -> dict:
     return side_by_side.finish(
         config, result, {"gap": _figure(config.instance, rows)}, _table(config.instance, result), started
     )
+
+
+def _generations(config: Any, benchmark: Benchmark, states: int) -> list[dict[str, Any]]:
+    """A row per generation of DCL with as many ``states``, the last one that which gains nothing."""
+    problem, (_, optimum) = benchmark.problem, benchmark.reference
+    chosen, judged_in = _decision("dcl", benchmark)
+    teacher = benchmark.heuristics["BaseStock"]  # the plainest of heuristics, far from the optimum
+    numbers = dataclasses.asdict(config.dcl) | {"num_envs": states // config.dcl.num_steps}
+    del numbers["states"]
+    algo = dataclasses.replace(learners.learner("dcl", chosen, teacher=teacher), **numbers)
+    begun = time.perf_counter()
+    state = jax.jit(algo.init)(jax.random.key(config.seed), problem.params)
+    update, rows = jax.jit(algo.update), []
+    for generation in range(algo.num_updates + 1):
+        metrics = {}
+        if generation:
+            state, metrics = update(state, problem.params)
+        seconds = time.perf_counter() - begun
+        name = f"DCL, {states} states, generation {generation}"
+        cost = problem.cost(algo.policy(state), judged_in)[0]
+        rows.append(_row(name, cost, optimum, seconds) | {"states": states, "generation": generation})
+        rows[-1] |= {name: float(metrics[name]) for name in ("changed", "agreement") if metrics}
+        if generation and cost >= rows[-2]["cost"]:
+            break
+    return rows
 
 
 def _decision(name: str, benchmark: Benchmark) -> tuple[Any, Any]:
@@ -77,18 +89,21 @@ def _table(instance: str, result: dict[str, Any]) -> Table:
 
 
 def _figure(instance: str, rows: list[dict[str, Any]]) -> Figure:
-    """Gap against time, with heuristics as lines."""
+    """Gap against time, a curve for each number of states, with heuristics as lines; the first point of a curve is the
+    imitation that it begins with."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
     floor = 1e-3  # % that the chain's cost is exact to
-    generations = [row for row in rows if row["policy"].startswith("DCL")]
-    gaps = [max(row["gap_percent"], floor) for row in generations]
-    axes.plot([row["seconds"] for row in generations], gaps, marker="o", color=COLOURS[0], label="DCL, by generation")
+    runs = sorted({row["states"] for row in rows if "states" in row})
+    for states, colour in zip(runs, itertools.cycle(COLOURS), strict=False):
+        run = [row for row in rows if row.get("states") == states]
+        gaps = [max(row["gap_percent"], floor) for row in run]
+        axes.plot([row["seconds"] for row in run], gaps, marker="o", color=colour, label=f"DCL, {states:,} states")
     last = rows[-1]
-    axes.plot(last["seconds"], max(last["gap_percent"], floor), "^", color=COLOURS[2], label=last["policy"])
+    axes.plot(last["seconds"], max(last["gap_percent"], floor), "^", color="black", label=last["policy"])
     others = [row for row in rows if not row["seconds"]]
-    for row, colour in zip(sorted(others, key=lambda row: row["cost"])[:4], COLOURS[3:], strict=False):
-        axes.axhline(max(row["gap_percent"], floor), color=colour, linestyle="--", linewidth=1.0, label=row["policy"])
+    for row, style in zip(sorted(others, key=lambda row: row["cost"])[:3], ("--", "-.", ":"), strict=False):
+        axes.axhline(max(row["gap_percent"], floor), color="grey", linestyle=style, linewidth=1.0, label=row["policy"])
     axes.set(yscale="log", xlabel="seconds, compilation included", ylabel="% above the optimum", title=instance)
     axes.legend(fontsize=8)
     axes.grid(alpha=0.3, which="both")

@@ -39,7 +39,7 @@ LEARNERS: dict[str, tuple[Any, int, dict[str, Any]]] = {
     "ddpg": (DDPG, 1000, _CONTINUOUS),
     "td3": (TD3, 1000, _CONTINUOUS),
     "sac": (SAC, 1000, _CONTINUOUS),
-    "dcl": (DCL, 3, {"states_at_once": 8}),
+    "dcl": (DCL, 3, {}),
     "pathwise": (Pathwise, 1000, {}),
 }
 

@@ -45,7 +45,7 @@ class Config(command.RunConfig):
     preset: Literal["smoke", "default", "large"] = "default"
     """smoke: seconds, to see that it runs; default: minutes on a laptop; large: for an accelerator or a long wait"""
     env: RetailConfig = RetailConfig()
-    agent: Literal["ppo", "a2c", "a3c", "reinforce", "ddpg", "td3", "sac"] = "ppo"
+    agent: Literal["ppo", "a2c", "a3c", "reinforce", "ddpg", "td3", "sac", "pathwise"] = "ppo"
     """who learns; all but ppo with the hyper-parameters that the gap table gives them for every problem"""
     ppo: PPOConfig = PPOConfig()
     budget: float = 1.0

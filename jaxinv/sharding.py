@@ -73,6 +73,20 @@ def divide_samples(samples: Any) -> Any:
     )
 
 
+def over_samples(function: Callable) -> Callable:
+    """``function(samples, *whole)`` of leaves [B, ...] that are divided among the devices, where B can be, and of what
+    each of them has whole; it must do with a sample what it does without the others."""
+
+    def apply(samples: Any, *whole: Any) -> Any:
+        count = num_devices()
+        if count == 1 or jax.tree.leaves(samples)[0].shape[0] % count:
+            return function(samples, *whole)
+        specs = PartitionSpec(AXIS), *[PartitionSpec()] * len(whole)
+        return jax.shard_map(function, in_specs=specs, out_specs=PartitionSpec(AXIS), check_vma=False)(samples, *whole)
+
+    return apply
+
+
 def over_seeds(function: Callable, out_axes: Any = 0) -> Callable:
     """``function(algo, x, env_params)`` for x [seeds, ...]. Devices take whole seeds where these are a multiple of
     them."""

@@ -63,13 +63,15 @@ def fit(
     directory: str | Path | None = None,
     resume: bool = False,
     evaluate: Callable[[Any], Any] | None = None,
+    patience: int | None = None,
     progress: bool = True,
 ) -> FitResult:
     """Train ``algo`` for ``num_updates`` iterations (default: the number its schedules are made for).
 
     ``chunk`` updates are compiled into one program; a shorter last chunk is compiled apart. With ``num_seeds`` > 1
     as many learners train at once, from the keys ``split(key, num_seeds)``. After each chunk ``evaluate`` maps the
-    policy (each seed's) to a cost, best on paths that never change; the state of the lowest is kept.
+    policy (each seed's) to a cost, best on paths that never change; the state of the lowest is kept. Training ends
+    early after ``patience`` chunks in which no seed's cost fell below its lowest.
 
     ``directory`` receives ``metrics.jsonl`` (a line per update), ``settings.json`` and, after each chunk, a
     checkpoint. With ``resume`` a run continues from there exactly as if it had not been interrupted; where there
@@ -87,6 +89,8 @@ def fit(
     for name, value in (("num_updates", total), ("chunk", chunk), ("num_seeds", num_seeds)):
         if value < 1:
             raise ValueError(f"fit: {name} must be at least 1, got {value}")
+    if patience is not None and (patience < 1 or evaluate is None):
+        raise ValueError(f"fit: patience must be at least 1, and needs evaluate; got {patience}, {evaluate}")
     if total > algo.num_updates:
         raise ValueError(f"fit: num_updates must be <= algo.num_updates = {algo.num_updates}, got {total}")
     started = time.perf_counter()
@@ -115,7 +119,7 @@ def fit(
             state, best_state, best_score, history = saved
         done = first = len(history)
 
-        while done < total and not interrupted():
+        while done < total and not interrupted() and not _stalled(history, patience):
             length = min(chunk, total - done)
             program, seconds = compiled(_chunk(seeds, length), algo, state, env_params, donate_argnums=1)
             compile_seconds += seconds
@@ -310,6 +314,14 @@ def _rows(metrics: dict[str, np.ndarray], done: int, steps_per_update: int) -> l
         rows.append({"update": update, "steps": update * steps_per_update})
         rows[-1] |= {name: metrics[name][i].tolist() for name in names}
     return rows
+
+
+def _stalled(history: list[dict], patience: int | None) -> bool:
+    """Whether no seed has been better than before in the last ``patience`` scores."""
+    scores = [row["score"] for row in history if "score" in row]
+    if patience is None or not scores:
+        return False
+    return len(scores) - 1 - int(np.max(np.argmin(scores, 0))) >= patience
 
 
 def _where(better: np.ndarray, new: Any, old: Any) -> Any:

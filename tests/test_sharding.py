@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxinv import sharding, train
-from jaxinv.agents import DQN, MLP, PPO, SAC
+from jaxinv.agents import DCL, DQN, IPPO, MLP, PPO, SAC, AgentNetwork
 from jaxinv.env.core import EnvParams
 from tests.agents import probes
 from tests.agents.test_protocol import Follow
@@ -24,6 +24,24 @@ MAKE = {
     ),
     "DQN": lambda **fields: DQN(env=probes.MatchTheObservation(), **SIZES | REPLAY | fields),
     "SAC": lambda **fields: SAC(env=Follow(), **SIZES | REPLAY | fields),
+    "IPPO": lambda **fields: IPPO(
+        env=probes.MatchOwn(),
+        num_steps=4,
+        num_minibatches=2,
+        **SIZES | {"network": AgentNetwork(hidden=(16,))} | fields,
+    ),
+    "DCL": lambda **fields: DCL(
+        env=probes.MatchTheObservation(),
+        num_steps=4,
+        warmup=2,
+        spacing=1,
+        scenarios=7,
+        rounds=3,
+        depth=3,
+        fit_steps=20,
+        batch_size=16,
+        **SIZES | fields,
+    ),
 }
 
 
@@ -58,8 +76,8 @@ def test_environments_are_divided_and_the_result_is_the_same(kind, tmp_path):
     both = fit(kind, 2)
     assert_equal(both.state, alone.state, atol=1e-5)
     assert part(both.state.env_state.time) == (4,)
-    assert part(both.state.observation) == (4, 1)
-    if kind != "PPO":
+    assert part(both.state.observation) == (4, *both.state.observation.shape[1:])
+    if kind in ("DQN", "SAC"):
         assert part(both.state.buffer.data.reward) == part(both.state.buffer.priorities) == (16, 4)
     assert all(part(x) == x.shape for x in jax.tree.leaves((both.state.params, both.state.opt_state)))
 

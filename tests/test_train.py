@@ -56,6 +56,19 @@ def test_fit_gives_the_states_and_metrics_of_train(whole):
     assert whole.steps_per_second > 0
 
 
+def test_patience_ends_where_nothing_is_gained(tmp_path):
+    costs = iter([3.0, 2.0, 2.5, 2.0, 1.0])
+    options = {"evaluate": lambda policy: next(costs), "chunk": 1, "directory": tmp_path}
+    stopped = fit(patience=2, **options)
+    assert [row["score"] for row in stopped.history] == [3.0, 2.0, 2.5, 2.0]
+    assert stopped.best_score == 2.0
+    again = fit(patience=2, resume=True, **options)  # it had stopped
+    assert len(again.history) == 4
+    for wrong in ({"patience": 0, "evaluate": score}, {"patience": 1}):
+        with pytest.raises(ValueError, match="patience must be at least 1, and needs evaluate"):
+            fit(**wrong)
+
+
 def test_best_state_has_the_lowest_score(whole):
     scores = [row["score"] for row in whole.history if "score" in row]
     assert len(scores) == 3

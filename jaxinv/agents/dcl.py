@@ -42,6 +42,13 @@ class DCL(Learner):
     ``scenarios``. Then ``fit_steps`` steps on ``batch_size`` of the states fit the network to the actions that were
     found best, and its likeliest action is the next policy.
 
+    As many states are compared side by side as fit into ``bytes_at_once``: by default a megabyte on CPU, which its
+    caches hold, and a sixteenth of the memory of an accelerator. Devices within ``jaxinv.sharding.over`` take states of
+    their own, with all actions and paths of each.
+
+    How many generations gain anything differs; ``train.fit`` ends where none does with ``chunk=1``, an ``evaluate`` and
+    ``patience=1``.
+
     The first policy imitates the ``teacher``, any heuristic for the problem, where there is one, as
     :class:`~jaxinv.agents.on_policy.OnPolicy` does. There are no values: rewards are neither centred nor scaled, and
     count by the power of ``discount``. The learning rate falls to zero in every generation.
@@ -55,10 +62,10 @@ class DCL(Learner):
     spacing: int = struct.static(4)
     scenarios: int = struct.static(256)
     depth: int = struct.static(40)
-    rounds: int = struct.static(3)
+    rounds: int = struct.static(5)  # at most: fewer where two actions are left before
     fit_steps: int = struct.static(2000)
     batch_size: int = struct.static(256)
-    states_at_once: int = struct.static(64)  # that are compared side by side
+    bytes_at_once: int | None = struct.static(None)  # of the paths and states compared side by side; None: see class
     teacher_periods: int = struct.static(2000)
 
     teacher: Any = None  # a policy for the environment
@@ -67,8 +74,10 @@ class DCL(Learner):
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("spacing", "depth", "rounds", "fit_steps", "batch_size", "states_at_once", "teacher_periods"):
+        for name in ("spacing", "depth", "rounds", "fit_steps", "batch_size", "teacher_periods"):
             self._at_least(name, 1)
+        if self.bytes_at_once is not None:
+            self._at_least("bytes_at_once", 1)
         self._at_least("warmup", 0)
         self._at_least("scenarios", 2**self.rounds - 1)
 
@@ -147,24 +156,23 @@ class DCL(Learner):
     def _compare(self, state: LearnerState, env_states: Any, env_params: Any, key: Array) -> tuple[Samples, dict]:
         """Samples of environment states [S, ...], and scalars about them."""
 
-        def of_state(inputs: tuple[Any, Array]) -> tuple[Array, Array, Array]:
-            env_state, key = inputs
-            return self._halve(state, env_state, env_params, key)
+        at_once = self._states_at_once(env_states, env_params, key)
+
+        def halve(samples: tuple[Any, Array], algo: DCL, policy: NetworkPolicy, env_params: Any) -> Any:
+            return jax.lax.map(lambda x: algo._halve(policy, *x, env_params), samples, batch_size=at_once)
 
         keys = jax.random.split(key, jax.tree.leaves(env_states)[0].shape[0])
-        at_once = min(self.states_at_once, keys.shape[0])
-        best, loss, current = jax.lax.map(of_state, (env_states, keys), batch_size=at_once)
+        best, loss, current = sharding.over_samples(halve)((env_states, keys), self, self.policy(state), env_params)
         observation = jax.vmap(lambda x: self.env.observe(x, env_params))(env_states)
         mask = jax.vmap(lambda x: self.env.action_mask(x, env_params))(env_states)
         improvement = jnp.take_along_axis(loss, current[:, None], 1)[:, 0]
         samples = Samples(observation=observation, action_mask=mask, best=best)
         return samples, {"changed": jnp.mean(best != current), "improvement": jnp.mean(improvement)}
 
-    def _halve(self, state: LearnerState, env_state: Any, env_params: Any, key: Array) -> tuple[Array, Array, Array]:
+    def _halve(self, policy: NetworkPolicy, env_state: Any, key: Array, env_params: Any) -> tuple[Array, Array, Array]:
         """In one state: the best action, by how much others are worse [A] and the current policy's action."""
-        num_actions = state.action_space.n
+        num_actions = policy.action_space.n  # type: ignore[union-attr]
         mask = self.env.action_mask(env_state, env_params)
-        policy = self.policy(state)
         current = policy(self.env, env_state, env_params)
         paths = jax.vmap(lambda key: self.env.sample_path(key, env_state, env_params, self.depth))(
             jax.random.split(key, self.scenarios)
@@ -195,10 +203,24 @@ class DCL(Learner):
             loss = loss.at[left].set(jnp.where(jnp.isfinite(means), jnp.max(means) - means, jnp.inf))
         return left[jnp.argmax(sums)].astype(jnp.int32), loss, current
 
+    def _states_at_once(self, env_states: Any, env_params: Any, key: Array) -> int:
+        """Of the environment states [S, ...]."""
+        count = jax.tree.leaves(env_states)[0].shape[0]
+        one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), env_states)
+        path = jax.eval_shape(lambda x: self.env.sample_path(key, x, env_params, self.depth), one)
+        num_actions = self.env.action_space(env_params).n  # type: ignore[union-attr]
+        copies = max((end - begin) * left for begin, end, left in self._rounds(num_actions))
+        room = self.bytes_at_once
+        if room is None:
+            memory = jax.devices()[0].memory_stats()
+            room = memory["bytes_limit"] // 16 if memory else 2**20
+        return max(1, min(count, room // (self.scenarios * _bytes(path) + copies * _bytes(one))))
+
     def _rounds(self, num_actions: int) -> list[tuple[int, int, int]]:
         """Of each round the first of its paths, the first of the next and the number of actions that are left."""
-        ends = [round(self.scenarios * (2**i - 1) / (2**self.rounds - 1)) for i in range(self.rounds + 1)]
-        counts = [max(1, -(-num_actions // 2**i)) for i in range(self.rounds)]
+        rounds = min(self.rounds, max(1, (num_actions - 1).bit_length()))
+        ends = [round(self.scenarios * (2**i - 1) / (2**rounds - 1)) for i in range(rounds + 1)]
+        counts = [-(-num_actions // 2**i) for i in range(rounds)]
         return list(zip(ends, ends[1:], counts, strict=False))
 
     # -- fitting --------------------------------------------------------------------------------------------------
@@ -229,3 +251,7 @@ class DCL(Learner):
         last = -min(100, self.fit_steps)
         metrics = {"loss": jnp.mean(losses[last:]), "agreement": jnp.mean(agreements[last:])}
         return dataclasses.replace(state, params=params), metrics
+
+
+def _bytes(shapes: Any) -> int:
+    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(shapes))

@@ -152,3 +152,52 @@ class Remember(Probe):
 
     def terminated(self, following, params):
         return jnp.bool_(False)
+
+
+class Together(Probe):
+    """Two agents, each with an observation of its own, and one-period episodes."""
+
+    num_agents = 2
+
+    def num_initial_uniforms(self, params):
+        return 2
+
+    def num_uniforms(self, params):
+        return 2
+
+    def init_state(self, u, params):
+        return super().init_state(u[:1], params).replace(exo=jnp.round(u))
+
+    def exogenous(self, u, state, params):
+        return core.Exogenous(next=jnp.round(u))
+
+    def observe(self, state, params):
+        return state.exo[:, None]
+
+    def observation_space(self, params):
+        return spaces.Box(0.0, 1.0, (2, 1))
+
+
+class MatchOwn(Together):
+    """Agent a earns a + 1 for the action that its observation names, less 1 where the other's is named 1."""
+
+    def action_space(self, params):
+        return spaces.Discrete(2, (2,))
+
+    def transition(self, state, action, exo, params):
+        earned = jnp.array([1.0, 2.0]) * (action == state.exo) - state.exo[::-1]
+        following = state.replace(time=state.time + 1, exo=exo.next)
+        return following, core.Outcome(reward=earned, terminated=jnp.bool_(True), ledger=None)
+
+
+class Externality(Together):
+    """What an agent does beyond 0.3 costs itself, and all that it does costs the other."""
+
+    def action_space(self, params):
+        return spaces.Box(-jnp.ones((2, 1)), jnp.ones((2, 1)), (2, 1))
+
+    def transition(self, state, action, exo, params):
+        x = action[:, 0]
+        following = state.replace(time=state.time + 1, exo=exo.next)
+        reward = -((x - 0.3) ** 2) - x[::-1]
+        return following, core.Outcome(reward=reward, terminated=jnp.bool_(True), ledger=None)

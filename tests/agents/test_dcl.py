@@ -14,8 +14,10 @@ from jaxinv.agents import DCL
 from jaxinv.env import core, spaces
 from tests.agents import probes
 
-SMALL = {"num_envs": 32, "num_steps": 8, "warmup": 4, "spacing": 1, "scenarios": 15, "depth": 4, "fit_steps": 300,
-         "learning_rate": 1e-2}  # fmt: skip
+SMALL = {
+    "num_envs": 32, "num_steps": 8, "warmup": 4, "spacing": 1, "scenarios": 15, "rounds": 3, "depth": 4,
+    "fit_steps": 300, "learning_rate": 1e-2,
+}  # fmt: skip
 
 
 class Table(nn.Module):
@@ -61,8 +63,8 @@ def test_halving_finds_the_best_arm_as_often_as_theory_says(key, rounds):
     env, params, repeats, scenarios = Arms(), core.EnvParams(), 2000, 56
     algo = DCL(env=env, rounds=rounds, scenarios=scenarios, depth=1)
     state = jax.jit(algo.init)(key, params)
-    env_state = env.init_state(jnp.zeros(1), params)
-    find = jax.jit(jax.vmap(lambda key: algo._halve(state, env_state, params, key)[0]))
+    policy, env_state = algo.policy(state), env.init_state(jnp.zeros(1), params)
+    find = jax.jit(jax.vmap(lambda key: algo._halve(policy, env_state, key, params)[0]))
     found = float(np.mean(find(jax.random.split(key, repeats)) == 0))
 
     rng, hits, pulls = np.random.default_rng(0), 0, 0
@@ -95,7 +97,7 @@ def test_illegal_actions_are_never_best(key):
     params = core.EnvParams()
     state, _ = jax.jit(algo.train)(key, params)
     env_state = algo.env.init_state(jnp.zeros(1), params)
-    best, loss, _ = jax.jit(algo._halve)(state, env_state, params, key)
+    best, loss, _ = jax.jit(algo._halve)(algo.policy(state), env_state, key, params)
     assert best == 1
     np.testing.assert_array_equal(np.isfinite(loss), [True, True, False])
     assert algo.policy(state)(algo.env, env_state, params) == 1

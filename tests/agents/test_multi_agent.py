@@ -21,55 +21,6 @@ OFF_POLICY = SMALL | {
 }  # fmt: skip
 
 
-class Together(probes.Probe):
-    """Two agents, each with an observation of its own, and one-period episodes."""
-
-    num_agents = 2
-
-    def num_initial_uniforms(self, params):
-        return 2
-
-    def num_uniforms(self, params):
-        return 2
-
-    def init_state(self, u, params):
-        return super().init_state(u[:1], params).replace(exo=jnp.round(u))
-
-    def exogenous(self, u, state, params):
-        return probes.core.Exogenous(next=jnp.round(u))
-
-    def observe(self, state, params):
-        return state.exo[:, None]
-
-    def observation_space(self, params):
-        return spaces.Box(0.0, 1.0, (2, 1))
-
-
-class MatchOwn(Together):
-    """Agent a earns a + 1 for the action that its observation names, less 1 where the other's is named 1."""
-
-    def action_space(self, params):
-        return spaces.Discrete(2, (2,))
-
-    def transition(self, state, action, exo, params):
-        earned = jnp.array([1.0, 2.0]) * (action == state.exo) - state.exo[::-1]
-        following = state.replace(time=state.time + 1, exo=exo.next)
-        return following, probes.core.Outcome(reward=earned, terminated=jnp.bool_(True), ledger=None)
-
-
-class Externality(Together):
-    """What an agent does beyond 0.3 costs itself, and all that it does costs the other."""
-
-    def action_space(self, params):
-        return spaces.Box(-jnp.ones((2, 1)), jnp.ones((2, 1)), (2, 1))
-
-    def transition(self, state, action, exo, params):
-        x = action[:, 0]
-        following = state.replace(time=state.time + 1, exo=exo.next)
-        reward = -((x - 0.3) ** 2) - x[::-1]
-        return following, probes.core.Outcome(reward=reward, terminated=jnp.bool_(True), ledger=None)
-
-
 def train(algo):
     return jax.jit(algo.train)(jax.random.key(0), algo.env.default_params())[0]
 
@@ -91,7 +42,7 @@ def values(algo, state):
 def test_agents_act_by_their_own_observation_and_have_their_own_values(central, shared_weights):
     network = AgentNetwork(hidden=(32,), central_values=central, shared_weights=shared_weights)
     make = MAPPO if central else IPPO
-    algo = make(env=MatchOwn(), network=network, value_clip=jnp.inf, target_kl=jnp.inf, **ON_POLICY)
+    algo = make(env=probes.MatchOwn(), network=network, value_clip=jnp.inf, target_kl=jnp.inf, **ON_POLICY)
     state = train(algo)
     act = algo.policy(state).act
     for seen in ([0.0, 1.0], [1.0, 0.0], [1.0, 1.0]):
@@ -129,7 +80,7 @@ def test_weights_are_shared_or_not():
 @pytest.mark.parametrize("num_quantiles", [1, pytest.param(8, marks=pytest.mark.slow)])
 def test_independent_q_networks_learn_their_own_worth(num_quantiles):
     network = AgentNetwork(hidden=(32,), activation="relu")
-    algo = IDQN(env=MatchOwn(), network=network, num_quantiles=num_quantiles, prioritised=True, **OFF_POLICY)
+    algo = IDQN(env=probes.MatchOwn(), network=network, num_quantiles=num_quantiles, prioritised=True, **OFF_POLICY)
     state = train(algo)
     seen = jnp.array([[0.0], [1.0]])
     np.testing.assert_array_equal(algo.policy(state).act(seen), [0, 1])
@@ -139,22 +90,22 @@ def test_independent_q_networks_learn_their_own_worth(num_quantiles):
 
 
 def algo_space():
-    return MatchOwn().action_space(None)
+    return probes.MatchOwn().action_space(None)
 
 
 @pytest.mark.parametrize("make", [MADDPG, pytest.param(IDDPG, marks=pytest.mark.slow)])
 def test_actors_follow_their_own_value_and_not_the_others(make):
     """Together they would do best at -0.2 each."""
     network = AgentNetwork(hidden=(32,), activation="relu", central_values=make is MADDPG)
-    algo = make(env=Externality(), network=network, **OFF_POLICY)
+    algo = make(env=probes.Externality(), network=network, **OFF_POLICY)
     action = algo.policy(train(algo)).act(jnp.array([[0.0], [1.0]]))
     np.testing.assert_allclose(action, 0.3, atol=0.05)
 
 
 def test_a_network_without_values_of_agents_is_refused():
-    algo = PPO(env=MatchOwn(), network=MLP(), **ON_POLICY)
+    algo = PPO(env=probes.MatchOwn(), network=MLP(), **ON_POLICY)
     with pytest.raises(ValueError, match=r"PPO.network must give a value for each of 2 agents.*MLP gives \(\)"):
-        algo.init(jax.random.key(0), MatchOwn().default_params())
+        algo.init(jax.random.key(0), probes.MatchOwn().default_params())
 
 
 def test_players_of_the_beer_game_learn_and_are_evaluated_on_the_paths_of_heuristics():
@@ -173,4 +124,4 @@ def test_players_of_the_beer_game_learn_and_are_evaluated_on_the_paths_of_heuris
 @pytest.mark.parametrize("kind", [DCL, Pathwise])
 def test_learners_of_one_reward_refuse_several(kind):
     with pytest.raises(ValueError, match=rf"{kind.__name__}.env must have one reward, not those of 2 agents"):
-        kind(env=MatchOwn()).init(jax.random.key(0), MatchOwn().default_params())
+        kind(env=probes.MatchOwn()).init(jax.random.key(0), probes.MatchOwn().default_params())

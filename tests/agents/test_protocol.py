@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxinv import train
-from jaxinv.agents import A2C, A3C, DCL, DDPG, DQN, MLP, PPO, REINFORCE, SAC, TD3
+from jaxinv.agents import A2C, A3C, DCL, DDPG, DQN, IPPO, MADDPG, MLP, PPO, REINFORCE, SAC, TD3, AgentNetwork
 from jaxinv.env import core, spaces
 from jaxinv.optimise import Pathwise
 from tests.agents import probes
@@ -38,6 +38,7 @@ OFF_POLICY = {
     "prioritised": True, "n_step": 2,
 }  # fmt: skip
 CONTINUOUS = OFF_POLICY | {"env": Follow()}
+AGENTS = {"network": AgentNetwork(hidden=(16,), central_values=True)}
 LEARNERS = {
     "PPO": (PPO, ON_POLICY | {"num_epochs": 2, "num_minibatches": 2}),
     "A2C": (A2C, ON_POLICY),
@@ -49,9 +50,13 @@ LEARNERS = {
     "SAC": (SAC, CONTINUOUS),
     "DCL": (
         DCL,
-        ON_POLICY | {"warmup": 2, "spacing": 1, "scenarios": 7, "depth": 3, "fit_steps": 20, "batch_size": 16},
+        ON_POLICY
+        | {"warmup": 2, "spacing": 1, "scenarios": 7, "rounds": 3, "depth": 3, "fit_steps": 20, "batch_size": 16},
     ),
     "Pathwise": (Pathwise, ON_POLICY | {"env": Follow(), "warmup": 2}),
+    # Several agents are a network and rewards of their own.
+    "IPPO": (IPPO, ON_POLICY | AGENTS | {"env": probes.MatchOwn(), "num_epochs": 2, "num_minibatches": 2}),
+    "MADDPG": (MADDPG, OFF_POLICY | AGENTS | {"env": probes.Externality(), "target_noise": 0.2}),
 }
 # Another value of every number.
 CHANGES = {
@@ -70,7 +75,7 @@ INERT = {
 }
 
 # A2C is A3C without staleness, REINFORCE has nothing of its own to be vmapped; of the others SAC has most.
-SLOW = {"A2C", "REINFORCE", "DDPG", "TD3"}
+SLOW = {"A2C", "REINFORCE", "DDPG", "TD3", "IPPO", "MADDPG"}
 kinds = pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in LEARNERS]
 )
