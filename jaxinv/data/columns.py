@@ -3,12 +3,11 @@
 import datetime
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxinv.data.panel import Date, to_day
+from jaxinv.data.panel import Date, Period, periods_from, to_day
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,26 +22,9 @@ KNOWN_NAMES = {
     "promotion": ("promotion", "promo", "onpromotion"),
     "available": ("available", "availability", "onsale", "open"),
 }
+# Quantities under these names are money; "sales" are where there is no SKU whose units they could be.
+_MONEY = ("revenue", "turnover", "weeklysales", "salesvalue", "salesamount", "netsales", "grosssales")
 _ENDING = r"(id|no|nbr|number|code)$"
-
-
-def load(path: str | Path, separator: str, encoding: str) -> tuple["pl.DataFrame", int]:
-    """The file as a table, a CSV as text only, and the number of its first data row."""
-    import polars as pl
-
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no sales file {path}")
-    try:
-        if path.name.lower().endswith((".parquet", ".pq")):
-            return pl.read_parquet(path), 1
-        if path.name.lower().endswith((".csv", ".csv.gz", ".txt", ".tsv")):
-            return pl.read_csv(path, separator=separator, encoding=encoding, infer_schema=False), 2
-    except pl.exceptions.NoDataError:
-        raise ValueError(f"{path} is empty") from None
-    except (pl.exceptions.ComputeError, UnicodeDecodeError, OSError) as error:
-        raise ValueError(f"{path} cannot be read (see separator and encoding): {error}") from None
-    raise ValueError(f"{path}: a sales file is .csv, .csv.gz, .txt, .tsv or .parquet")
 
 
 def match(
@@ -65,6 +47,8 @@ def match(
         found = [] if mapped is None else [mapped]
         if role not in columns:
             found = [n for n in there if _is_called(n, role) and n not in columns.values()]
+        if role == "quantity" and role not in columns and not found:
+            found = [n for n in there if _plain(n) in _MONEY and n not in columns.values()][:1]
         if len(found) > 1:
             raise ValueError(
                 f"{path}: {listed(found)} could each be the {role}; say which, as columns={{{role!r}: ...}}"
@@ -77,6 +61,16 @@ def match(
                 f"with a column per period. Its columns are {listed(there)}"
             )
     return names
+
+
+def refuse_money(names: Mapping[str, str], revenue: bool | None, path: Any) -> None:
+    """Raise ``ValueError`` where the quantity looks like money, unless the user told by ``revenue`` what it is."""
+    called = _plain(names["quantity"])
+    if revenue is None and (called in _MONEY or (called == "sales" and "sku" not in names)):
+        raise ValueError(
+            f"{path}: {names['quantity']!r} looks like revenue, which is money and no demand; revenue=True reads it as "
+            f"money all the same, revenue=False says that it counts units"
+        )
 
 
 def text(column: "pl.Series") -> "pl.Series":
@@ -119,29 +113,36 @@ def dates(column: "pl.Series", date_format: str | None) -> "pl.Series":
 
 
 def period_columns(
-    there: Sequence[str], first_date: Date | None, date_format: str | None, step: int
-) -> dict[str, np.datetime64]:
-    """Column name to date, of the columns headed by a date or, counted from ``first_date`` in steps of days, by a
-    numbered name. Raises where a column looks like a period and cannot be read as one: it would be lost unseen."""
+    there: Sequence[str], first_date: Date | None, date_format: str | None, period: Period | None
+) -> tuple[dict[str, np.datetime64], Period | None]:
+    """Column name to date, of the columns headed by a date, a month or a week or, counted from ``first_date``, by a
+    numbered name; and what the periods are, ``period`` or what their headings say. Raises where a column looks like a
+    period and cannot be read as one: it would be lost unseen."""
     import polars as pl
 
     if first_date is not None:
-        first = to_day(first_date)
         found = {name: m for name in there if (m := re.fullmatch(r"([A-Za-z]*_?)(\d+)", name))}
         series = list({m[1]: name for name, m in found.items()}.values())
         if len(series) > 1:
             raise ValueError(f"columns {listed(series)} belong to different numberings; leave only that of the periods")
-        return {name: first + np.timedelta64(step * (int(m[2]) - 1), "D") for name, m in found.items()}
+        numbers = {name: int(m[2]) for name, m in found.items()}
+        days = periods_from(to_day(first_date), max(numbers.values(), default=0), period or "day")
+        if 0 in numbers.values():
+            raise ValueError("columns are numbered from 0; first_date is the date of number 1")
+        return {name: days[number - 1] for name, number in numbers.items()}, period
     headed = dict(zip(there, dates(pl.Series(there, dtype=pl.String), date_format).to_numpy(), strict=True))
     for name in there if date_format is None else ():
-        week = re.fullmatch(r"(\d{4})-W(\d{2})", name)
+        week, month = re.fullmatch(r"(\d{4})-W(\d{2})", name), re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", name)
         if week and 1 <= int(week[2]) <= 53:
             headed[name] = np.datetime64(datetime.date.fromisocalendar(int(week[1]), int(week[2]), 1))
+            period = period or "week"
+        if month:
+            headed[name], period = np.datetime64(name, "D"), period or "month"
     periods = {name: date for name, date in headed.items() if not np.isnat(date)}
     unread = [name for name in there if name[:1].isdigit() and name not in periods]
     if periods and unread:
         raise ValueError(f"columns {listed(unread)} are headed by a number that is no date, or by a date twice")
-    return periods
+    return periods, period
 
 
 def listed(names: Sequence[str]) -> str:
@@ -149,8 +150,12 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
 def _is_called(name: str, role: str) -> bool:
-    name = re.sub(r"[^a-z0-9]", "", name.lower())
+    name = _plain(name)
     # Only these are commonly known by an identifier: a sales_id is no quantity.
     stem = re.sub(_ENDING, "", name) if role in ("location", "sku") else name
     return name in KNOWN_NAMES[role] or stem in KNOWN_NAMES[role]

@@ -5,7 +5,7 @@ from importlib.resources import files
 import numpy as np
 
 from jaxinv.data.panel import DemandPanel
-from jaxinv.data.read import carried
+from jaxinv.data.dense import carried
 
 PANELS = ("complete_journey", "online_retail")
 

@@ -2,12 +2,13 @@
 
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 Date = str | datetime.date | np.datetime64
+Period = Literal["day", "week", "month"]
 _DAYS = {"day": 1, "week": 7}
 _ARRAYS = ("quantity", "price", "promotion", "available")
 
@@ -19,17 +20,23 @@ class DemandPanel:
     Sales are not demand where stock ran out. ``available`` tells what is known of it: where False an item was not on
     sale (a closed shop, a SKU not listed), so that its zero says nothing.
 
+    ``covariates`` are whatever else is known of a period and may tell of demand: weather, holidays, events, signals of
+    web or marketing. They are given as [T], [T, W] or [T, W, K] and held as [T, W or 1, K or 1]: 1 where a covariate
+    is the same for all, so that it broadcasts with ``quantity``. NaN where not known.
+
     Raises ``ValueError``, naming the field, where shapes, dates or values do not fit.
     """
 
     quantity: np.ndarray  # [T, W, K] float32 units, >= 0
-    dates: np.ndarray  # [T] datetime64[D]: every day, or the first day of every week
+    dates: np.ndarray  # [T] datetime64[D]: every day, or the first day of every week or month
     locations: tuple[str, ...]  # W names
     skus: tuple[str, ...]  # K names
     price: np.ndarray | None = None  # [T, W, K] float32 money per unit; NaN where never known
     promotion: np.ndarray | None = None  # [T, W, K] bool: a promotion runs
     available: np.ndarray = None  # type: ignore[assignment]  # [T, W, K] bool: on sale; True where not given
-    period: Literal["day", "week"] = "day"
+    period: Period = "day"
+    covariates: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)  # [T, W or 1, K or 1] float32 each
+    unit: Literal["units", "money"] = "units"  # what quantity counts
 
     def __post_init__(self):
         quantity = self._put("quantity", np.asarray(self.quantity, np.float32))
@@ -37,8 +44,10 @@ class DemandPanel:
             raise ValueError(f"DemandPanel.quantity must be [dates, locations, SKUs], got shape {quantity.shape}")
         if not np.isfinite(quantity).all() or (quantity < 0).any():
             raise ValueError("DemandPanel.quantity must be finite and not negative")
-        if self.period not in _DAYS:
-            raise ValueError(f"DemandPanel.period must be 'day' or 'week', got {self.period!r}")
+        for name, allowed in (("period", ("day", "week", "month")), ("unit", ("units", "money"))):
+            if getattr(self, name) not in allowed:
+                listed = ", ".join(map(repr, allowed))
+                raise ValueError(f"DemandPanel.{name} must be one of {listed}, got {getattr(self, name)!r}")
         self._put("dates", np.asarray(self.dates, "datetime64[D]"))
         self._put("locations", tuple(str(name) for name in self.locations))
         self._put("skus", tuple(str(name) for name in self.skus))
@@ -49,9 +58,11 @@ class DemandPanel:
             names = getattr(self, name)
             if len(set(names)) < len(names):
                 raise ValueError(f"DemandPanel.{name} must differ, got {_some(names)}")
-        gaps = np.flatnonzero(np.diff(self.dates) != np.timedelta64(_DAYS[self.period], "D"))
+        gaps = np.flatnonzero(self.dates != periods_from(self.dates[0], len(self.dates), self.period))
+        if len(gaps) and self.period == "month" and gaps[0] == 0:
+            raise ValueError(f"DemandPanel.dates must be the first of each month, got {self.dates[0]}")
         if len(gaps):
-            before, after = self.dates[gaps[0] : gaps[0] + 2]
+            before, after = self.dates[gaps[0] - 1 : gaps[0] + 1]
             raise ValueError(f"DemandPanel.dates must be one {self.period} apart, but {after} follows {before}")
         if self.available is None:
             self._put("available", np.ones(quantity.shape, bool))
@@ -62,25 +73,41 @@ class DemandPanel:
                     raise ValueError(f"DemandPanel.{name} must have shape {quantity.shape}, got {array.shape}")
         if self.price is not None and ((self.price < 0) | np.isinf(self.price)).any():
             raise ValueError("DemandPanel.price must be finite and not negative, or NaN where it is not known")
+        self._put("covariates", {name: self._covariate(name, array) for name, array in self.covariates.items()})
 
     def _put(self, name: str, value: Any) -> Any:
         object.__setattr__(self, name, value)
         return value
 
+    def _covariate(self, name: str, given: Any) -> np.ndarray:
+        array = np.asarray(given, np.float32)
+        array = array.reshape(array.shape + (1,) * (3 - array.ndim))
+        fits = array.ndim == 3 and len(array) == len(self.dates)
+        if not fits or any(size not in (1, full) for size, full in zip(array.shape, self.quantity.shape, strict=True)):
+            raise ValueError(
+                f"DemandPanel.covariates[{name!r}] must be [T], [T, W] or [T, W, K] of quantity's {self.quantity.shape}, "
+                f"got {np.shape(given)}"
+            )
+        if np.isinf(array).any():
+            raise ValueError(f"DemandPanel.covariates[{name!r}] must be finite, or NaN where it is not known")
+        return array
+
     def __repr__(self) -> str:
         periods, locations, skus = self.quantity.shape
-        known = [name for name in ("price", "promotion") if getattr(self, name) is not None]
+        known = [name for name in ("price", "promotion") if getattr(self, name) is not None] + [*self.covariates]
         return (
             f"DemandPanel({periods} {self.period}s {self.dates[0]}..{self.dates[-1]}, {locations} locations, {skus} "
-            f"SKUs, {self.quantity.sum(dtype=float):.0f} units{''.join(f', {name}' for name in known)}, "
+            f"SKUs, {self.quantity.sum(dtype=float):.0f} {self.unit}{''.join(f', {name}' for name in known)}, "
             f"{self.available.mean():.1%} available)"
         )
 
     @property
     def start_day(self) -> int:
         """The first period in the calendar of ``jaxinv.demand``: days from Monday 1 January of the year 1, or of a
-        weekly panel, weeks."""
+        weekly or monthly panel, weeks or months."""
         first: datetime.date = self.dates[0].item()
+        if self.period == "month":
+            return 12 * (first.year - 1) + first.month - 1
         return (first.toordinal() - 1) // _DAYS[self.period]
 
     def between(self, start: Date | None = None, end: Date | None = None) -> "DemandPanel":
@@ -105,7 +132,7 @@ class DemandPanel:
             self,
             locations=tuple(self.locations[i] for i in w),
             skus=tuple(self.skus[i] for i in k),
-            **self._each(lambda array: array[:, w][:, :, k]),
+            **self._each(lambda array: _taken(_taken(array, w, 1), k, 2)),
         )
 
     def largest(self, locations: int | None = None, skus: int | None = None) -> "DemandPanel":
@@ -115,10 +142,12 @@ class DemandPanel:
 
     def to_weeks(self) -> "DemandPanel":
         """Whole weeks, Monday to Sunday; days before the first Monday and after the last Sunday are left out. Prices
-        are means by units (by days where none was sold); an item is on promotion, or available, in a week if it is
-        on any day of it."""
+        are means by units (by days where none was sold), covariates means of the days on which they are known; an item
+        is on promotion, or available, in a week if it is on any day of it."""
         if self.period == "week":
             return self
+        if self.period == "month":
+            raise ValueError("DemandPanel.to_weeks: months are not made of weeks")
         first = -self.start_day % 7
         weeks = (len(self.dates) - first) // 7
         if not weeks:
@@ -130,10 +159,7 @@ class DemandPanel:
         quantity, price = by_week(self.quantity), None
         if self.price is not None:
             # A little weight for every day gives the plain mean where nothing was sold.
-            daily = by_week(self.price)
-            weight = np.where(np.isnan(daily), 0.0, quantity + 1e-6)
-            with np.errstate(invalid="ignore"):
-                price = np.nansum(daily * weight, 1) / weight.sum(1)
+            price = _known_mean(by_week(self.price), quantity + 1e-6)
         return DemandPanel(
             quantity.sum(1),
             by_week(self.dates)[:, 0],
@@ -143,11 +169,21 @@ class DemandPanel:
             promotion=None if self.promotion is None else by_week(self.promotion).max(1),
             available=by_week(self.available).max(1),
             period="week",
+            covariates={name: _known_mean(by_week(array), 1.0) for name, array in self.covariates.items()},
+            unit=self.unit,
         )
 
     def _each(self, change: Any) -> dict[str, Any]:
         """``change`` of every array there is."""
-        return {name: None if getattr(self, name) is None else change(getattr(self, name)) for name in _ARRAYS}
+        arrays = {name: None if getattr(self, name) is None else change(getattr(self, name)) for name in _ARRAYS}
+        return {**arrays, "covariates": {name: change(array) for name, array in self.covariates.items()}}
+
+
+def periods_from(first: np.datetime64, count: int, period: Period) -> np.ndarray:
+    """The dates on which ``count`` periods begin, the first one of them on ``first``, or in the month of it."""
+    if period == "month":
+        return (first.astype("datetime64[M]") + np.arange(count)).astype("datetime64[D]")
+    return first + _DAYS[period] * np.arange(count)
 
 
 def to_day(date: Date) -> np.datetime64:
@@ -156,6 +192,18 @@ def to_day(date: Date) -> np.datetime64:
         return np.datetime64(date, "D")  # type: ignore[arg-type]
     except (ValueError, TypeError):
         raise ValueError(f"a date must be like 2017-09-28, got {date!r}") from None
+
+
+def _taken(array: np.ndarray, places: list[int], axis: int) -> np.ndarray:
+    """Some entries of an axis, or all where it stands for all alike."""
+    return array if array.shape[axis] == 1 else array.take(places, axis)
+
+
+def _known_mean(daily: np.ndarray, weight: np.ndarray | float) -> np.ndarray:
+    """Weighted mean over axis 1 of the entries that are not NaN; NaN where all are."""
+    weight = np.where(np.isnan(daily), 0.0, weight)
+    with np.errstate(invalid="ignore"):
+        return np.nansum(daily * weight, 1) / weight.sum(1)
 
 
 def _indices(wanted: Sequence[str | int] | None, names: tuple[str, ...], what: str) -> list[int]:

@@ -6,93 +6,86 @@ not on sale there. What cannot be read is an error that names the row, never a g
 spreadsheet counts them: the header of a CSV is row 1 (Parquet has no header: its first row is 1).
 """
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from jaxinv.data.columns import dates, flags, listed, load, match, numbers, period_columns, text
-from jaxinv.data.panel import Date, DemandPanel
+from jaxinv.data.columns import listed, match, numbers, period_columns, refuse_money, text
+from jaxinv.data.dense import from_matrix, from_rows
+from jaxinv.data.panel import Date, DemandPanel, Period
+from jaxinv.data.rows import Returns, Rows, parse
+from jaxinv.data.source import ROW, SHEET, header, load, read, scan
 
 if TYPE_CHECKING:
     import polars as pl
 
-Columns = Mapping[str, str | None]
-Returns = Literal["error", "drop"]
-Period = Literal["day", "week"]
-
-_MAX_CELLS = 10**9  # a panel is dense; more is a date gone wrong, or a file to be cut first
+Columns = Mapping[str, str | Sequence[str] | None]
+Missing = Literal["error", "zero", "unavailable"]
 
 
 def read_sales(
     path: str | Path,
     columns: Columns | None = None,
     *,
+    covariates: Sequence[str] = (),
     date_format: str | None = None,
+    first_date: Date | None = None,
     returns: Returns = "error",
+    revenue: bool | None = None,
     period: Period | None = None,
     separator: str = ",",
     encoding: str = "utf8",
 ) -> DemandPanel:
-    """Panel of a file with a row per sale, or per date, location and SKU: CSV (also .csv.gz) or Parquet.
+    """Panel of a file with a row per sale, or per date, location and SKU: CSV (also .csv.gz), Parquet or .xlsx, all of
+    whose sheets are read.
 
     ``columns`` maps roles to the names in the file, as in ``{"date": "InvoiceDate", "sku": "StockCode"}``. The roles
     are date and quantity and, where the file has them, location, sku, price, promotion and available. Those not
     mapped are recognised by their common names (``KNOWN_NAMES``); None leaves one out. Without locations or SKUs
-    there is one, called "all".
+    there is one, called "all". A list of quantities are columns of a SKU each, called by their names.
 
     The price of a period is the mean by units, and where none is given the last one before (ahead of all: the first
     one after). A promotion runs, and a SKU is available, in a period if any of its rows says so; an empty field says
-    no promotion, and available.
+    no promotion, and available. ``covariates`` names further columns of numbers or true and false; an empty field is
+    not known.
 
     ``date_format`` is as of strftime (``"%m/%d/%Y %H:%M"``); without it dates are ISO. The time of day is left out.
+    Where dates are numbers, ``first_date`` is the date of number 1 and ``period`` what they count.
     ``returns="drop"`` leaves out rows with a negative quantity or price, which otherwise are errors; their dates still
-    count as covered by the file. ``period`` is "week" where all dates fall on one weekday, unless told.
+    count as covered by the file. Quantities that by their name are money, as of Rossmann and Walmart, are refused
+    unless ``revenue`` says that money is wanted (True) or that it is units after all (False). ``period`` is "week"
+    where all dates fall on one weekday and "month" where all are the first of one, unless told.
 
-    Raises ``FileNotFoundError``, and ``ValueError`` naming the row, or the columns there are.
+    Raises ``FileNotFoundError``, ``ModuleNotFoundError`` for a workbook without the extra ``excel``, and ``ValueError``
+    naming the row, or the columns there are.
     """
     import polars as pl
 
-    _check_options(returns, period)
-    frame, first_row = load(path, separator, encoding)
-    names = match(frame.columns, columns, path)
-    raw = frame.select(pl.col(name).alias(role) for role, name in names.items()).with_row_index("row", first_row)
+    _check_options(returns=returns, period=period)
+    frame, columns = load(path, separator, encoding), dict(columns or {})
+    there = [name for name in frame.columns if name not in (ROW, SHEET)]
+    if not isinstance(columns.get("quantity", ""), str | None):
+        frame, columns = _melted(frame, columns, path)
+    names = match([name for name in frame.columns if name not in (ROW, SHEET)], columns, path)  # type: ignore[arg-type]
+    refuse_money(names, revenue, path)
+    for name in covariates:
+        if name not in there or name in names:
+            raise ValueError(f"covariates: {name!r} must be a column of {path}, other than {listed([*names])}, but is "
+                             f"none of {listed(there)}" if name not in there else f"covariates: {name!r} is a role")
+    kept = [pl.col(name) for name in (ROW, SHEET) if name in frame.columns]
+    raw = frame.select(*kept, *(pl.col(name).alias(role) for role, name in names.items()), *covariates)
     raw = raw.filter(~pl.all_horizontal(pl.col(*names).is_null()))  # blank lines
     if raw.is_empty():
-        raise ValueError(f"{path} has no rows; its columns are {listed(frame.columns)}")
-
-    def reject(bad: "pl.Series", role: str, complaint: str) -> None:
-        rows = raw.filter(bad)
-        if len(rows):
-            more = f" ({len(rows)} rows like it)" if len(rows) > 1 else ""
-            value = text(rows[role])[0]
-            raise ValueError(f"{path}, row {rows['row'][0]}: {names[role]} {value!r} {complaint}{more}")
-
-    parsed = {"date": dates(raw["date"], date_format)}
-    form = f"of the form {date_format!r}" if date_format else "an ISO date like 2017-09-28 (see date_format)"
-    reject(parsed["date"].is_null(), "date", f"is not {form}")
-    correction = pl.repeat(False, len(raw), eager=True)
-    for role in [r for r in ("quantity", "price") if r in names]:
-        empty, parsed[role] = text(raw[role]) == "", numbers(raw[role])
-        if role == "quantity":
-            reject(empty, role, "is missing")
-        reject(~empty & ~parsed[role].is_finite().fill_null(False), role, "is not a number")
-        negative = (parsed[role] < 0).fill_null(False)
-        if returns == "error":
-            reject(negative, role, "is negative; returns='drop' leaves such rows out")
-        correction |= negative
-    for role in [r for r in ("promotion", "available") if r in names]:
-        parsed[role] = flags(raw[role], empty=role == "available")
-        reject(parsed[role].is_null(), role, "is neither true nor false, nor a number from 0 on")
-    for role in ("location", "sku"):
-        parsed[role] = text(raw[role]) if role in names else pl.repeat("all", len(raw), eager=True)
-        reject(parsed[role] == "", role, "is missing")
-
-    sales = pl.DataFrame(parsed).filter(~correction)
-    if sales.is_empty():
-        raise ValueError(f"{path} holds nothing but returns")
-    return _panel(sales, parsed["date"], period, path)
+        raise ValueError(f"{path} has no rows; its columns are {listed(there)}")
+    rows = Rows(raw, {**names, **{name: name for name in covariates}}, path)
+    sales, covered = parse(
+        rows, date_format=date_format, first_date=first_date, returns=returns, period=period, covariates=covariates
+    )
+    panel = from_rows(sales, covered, period, path, covariates)
+    return dataclasses.replace(panel, unit="money") if revenue else panel
 
 
 def read_wide(
@@ -102,143 +95,104 @@ def read_wide(
     first_date: Date | None = None,
     date_format: str | None = None,
     returns: Returns = "error",
+    missing: Missing = "error",
     period: Period | None = None,
     separator: str = ",",
     encoding: str = "utf8",
 ) -> DemandPanel:
-    """Panel of a file with a row per location and SKU and a column per period: CSV (also .csv.gz) or Parquet.
+    """Panel of a file with a row per location and SKU and a column per period: CSV (also .csv.gz), Parquet or .xlsx.
 
-    Periods are the columns headed by a date (ISO, a week like 2012-W01, or as ``date_format`` says) or, where
-    ``first_date`` is given, by a numbered name: ``first_date`` is the date of number 1, so that ``d_1762`` of the M5
-    files lies 1761 days after it. Other columns are left alone, but for location and sku, found or mapped by
-    ``columns`` as in :func:`read_sales`, which also explains the other arguments. With ``returns="drop"`` negative
-    quantities count as zero.
+    Periods are the columns headed by a date (ISO, a month like 1998-01, a week like 2012-W01, or as ``date_format``
+    says) or, where ``first_date`` is given, by a numbered name: ``first_date`` is the date of number 1, so that
+    ``d_1762`` of the M5 files lies 1761 days after it, or with ``period`` "month" ``t_13`` a year. Other columns are
+    left alone, but for location and sku, found or mapped by ``columns`` as in :func:`read_sales`, which also explains
+    the other arguments. With ``returns="drop"`` negative quantities count as zero. Empty entries are errors unless
+    they are told to be ``missing="zero"``, or "unavailable": the item was not on sale.
 
     Raises as :func:`read_sales` does, and where a column begins with a digit beside dates without being one, or
     columns are numbered in two ways.
     """
-    _check_options(returns, period)
-    frame, first_row = load(path, separator, encoding)
+    _check_options(returns=returns, missing=missing, period=period)
     mapped = set((columns or {}).values())
-    candidates = [name for name in frame.columns if name not in mapped]
-    headed = period_columns(candidates, first_date, date_format, 7 if period == "week" else 1)
+    there = header(path, scan(path, separator, encoding))
+    headed, period = period_columns([n for n in there if n not in mapped], first_date, date_format, period)
     if not headed:
         raise ValueError(
             f"{path} has no column headed by a date (see first_date for numbered ones, date_format for others); its "
-            f"columns are {listed(frame.columns)}"
+            f"columns are {listed(there)}"
         )
+    names = match([n for n in there if n not in headed], columns, path, roles=("location", "sku"), required=())  # type: ignore[arg-type]
+    quantity, frame = read_matrix(
+        path, [*names.values()], [*headed], returns=returns, missing=missing, separator=separator, encoding=encoding
+    )
     if frame.is_empty():
-        raise ValueError(f"{path} has no rows; its columns are {listed(frame.columns)}")
-    others = [name for name in frame.columns if name not in headed]
-    names = match(others, columns, path, roles=("location", "sku"), required=())
-
-    # [rows, periods], NaN where an entry is missing or no number.
-    quantity = np.stack([numbers(frame[name]).fill_null(np.nan).to_numpy() for name in headed], 1)
-    wrong = ~np.isfinite(quantity) if returns == "drop" else ~(np.isfinite(quantity) & (quantity >= 0))
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0].tolist()
-        name = list(headed)[column]
-        value = text(frame[name])[row]
-        reason = "is negative; returns='drop' counts it as zero" if quantity[row, column] < 0 else "is not a number"
-        raise ValueError(f"{path}, row {row + first_row}, column {name}: quantity {value!r} {reason}")
-
-    label = {
-        role: text(frame[names[role]]).to_list() if role in names else ["all"] * len(frame)
-        for role in ("location", "sku")
-    }
-    (locations, w), (skus, k) = _numbered(label["location"]), _numbered(label["sku"])
-    days = np.array(list(headed.values()))
-    axis, period = _axis(days, period, path)
-    sold = np.zeros(_shape(axis, locations, skus, path), np.float32)
-    np.add.at(sold, (np.searchsorted(axis, days)[None, :], w[:, None], k[:, None]), np.maximum(quantity, 0.0))
-    return DemandPanel(sold, axis, locations, skus, available=_on_sale(sold.shape, w, k), period=period)
+        raise ValueError(f"{path} has no rows; its columns are {listed(there)}")
+    label = {role: text(frame[names[role]]) if role in names else _all(len(frame)) for role in ("location", "sku")}
+    return from_matrix(quantity, np.array([*headed.values()]), label["location"], label["sku"], period, path)
 
 
-# -- from rows to a panel ---------------------------------------------------------------------------------------------
-
-
-def _panel(sales: "pl.DataFrame", covered: "pl.Series", period: Period | None, path: Any) -> DemandPanel:
-    """Panel of parsed rows, over all dates from the first to the last of ``covered``."""
+def read_matrix(
+    path: str | Path,
+    labels: Sequence[str],
+    headed: Sequence[str],
+    *,
+    keep: "pl.Expr | None" = None,
+    returns: Returns = "error",
+    missing: Missing = "error",
+    separator: str = ",",
+    encoding: str = "utf8",
+) -> tuple[np.ndarray, "pl.DataFrame"]:
+    """Quantities [rows, columns] float32 of the columns ``headed``, and the columns ``labels``, of the rows that are to
+    be kept; nothing else of the file is held. NaN where an item was not on sale."""
     import polars as pl
 
-    summed = [pl.col("quantity").sum()]
-    if "price" in sales.columns:
-        units = pl.col("quantity").filter(pl.col("price").is_not_null()).sum()
-        by_units = (pl.col("price") * pl.col("quantity")).sum() / units
-        summed.append(pl.when(units > 0).then(by_units).otherwise(pl.col("price").mean()).alias("price"))
-    summed += [pl.col(role).any() for role in ("promotion", "available") if role in sales.columns]
-    sales = sales.group_by("date", "location", "sku").agg(summed)
+    def matrix(typed: Any) -> tuple[np.ndarray, "pl.DataFrame"]:
+        lazy = scan(path, separator, encoding, typed)
+        lazy = lazy if keep is None else lazy.filter(keep)
+        frame = read(path, lambda: lazy.select(ROW, *labels, *headed).collect())
+        quantity = np.empty((len(frame), len(headed)), np.float32)
+        for column, name in enumerate(headed):
+            entries, sold = frame[name], numbers(frame[name]).fill_null(np.nan).to_numpy()
+            absent = (text(entries) == "" if entries.dtype == pl.String else entries.is_null()).to_numpy()
+            wrong = ~np.isfinite(sold) & ~(absent & (missing != "error"))
+            if returns == "error":
+                wrong |= sold < 0
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                value = text(entries)[row]
+                reason = "is negative; returns='drop' counts it as zero" if sold[row] < 0 else "is not a number"
+                reason += " (see missing)" * (value == "")
+                raise ValueError(f"{path}, row {frame[ROW][row]}, column {name}: quantity {value!r} {reason}")
+            quantity[:, column] = np.where(absent, 0.0, sold) if missing == "zero" else sold
+        return np.maximum(quantity, 0.0, out=quantity), frame.select(ROW, *labels)
 
-    (locations, w), (skus, k) = (_numbered(sales[role].to_list()) for role in ("location", "sku"))
-    axis, period = _axis(covered.to_numpy(), period, path)
-    t, shape = np.searchsorted(axis, sales["date"].to_numpy()), _shape(axis, locations, skus, path)
-
-    def spread(role: str, array: np.ndarray) -> np.ndarray | None:
-        if role not in sales.columns:
-            return None
-        array[t, w, k] = sales[role].to_numpy()
-        return array
-
-    available, price = _on_sale(shape, w, k), spread("price", np.full(shape, np.nan, np.float32))
-    spread("available", available)
-    return DemandPanel(
-        quantity=spread("quantity", np.zeros(shape, np.float32)),  # type: ignore[arg-type]
-        dates=axis,
-        locations=locations,
-        skus=skus,
-        price=None if price is None else carried(price),
-        promotion=spread("promotion", np.zeros(shape, bool)),
-        available=available,
-        period=period,
-    )
+    try:
+        return matrix(dict.fromkeys(headed, pl.Float32))
+    except ValueError:  # as text it can be told which entry it is, and what it says
+        return matrix(None)
 
 
-def carried(price: np.ndarray) -> np.ndarray:
-    """``price`` [T, ...] with gaps (NaN) filled by the last one before, those ahead of all by the first one after."""
-    rows = np.arange(len(price)).reshape(-1, *[1] * (price.ndim - 1))
-    last = np.maximum.accumulate(np.where(np.isnan(price), -1, rows), 0)
-    first = np.argmax(~np.isnan(price), 0)[None]
-    return np.take_along_axis(price, np.where(last < 0, first, last), 0)
+def _melted(frame: "pl.DataFrame", columns: Columns, path: Any) -> tuple["pl.DataFrame", dict[str, Any]]:
+    """A table with columns of a SKU each as one with a row per SKU, and what its columns are."""
+    listed_columns = list(columns["quantity"])  # type: ignore[arg-type]
+    for name in listed_columns:
+        if name not in frame.columns:
+            raise ValueError(f"{path} has no column {name!r} for quantity; its columns are {listed(frame.columns)}")
+    others = [name for name in frame.columns if name not in listed_columns]
+    sku, quantity = "column of the SKU", "quantity in the column"
+    long = frame.unpivot(on=listed_columns, index=others, variable_name=sku, value_name=quantity)
+    return long, {**columns, "sku": sku, "quantity": quantity}
 
 
-def _axis(days: np.ndarray, period: Period | None, path: Any) -> tuple[np.ndarray, Period]:
-    """All periods from the first to the last of ``days``, and whether they are days or weeks."""
-    days = np.unique(days.astype("datetime64[D]"))
-    weekly = bool(((days - days[0]).astype(int) % 7 == 0).all())
-    if period == "week" and not weekly:
-        raise ValueError(
-            f"{path}: period 'week' needs all dates on one weekday; read days and use DemandPanel.to_weeks"
-        )
-    period = period or ("week" if weekly and len(days) > 2 else "day")
-    step = np.timedelta64(7 if period == "week" else 1, "D")
-    return np.arange(days[0], days[-1] + step, step), period
+def _all(count: int) -> "pl.Series":
+    import polars as pl
+
+    return pl.repeat("all", count, eager=True)
 
 
-def _shape(axis: np.ndarray, locations: tuple, skus: tuple, path: Any) -> tuple[int, int, int]:
-    shape = len(axis), len(locations), len(skus)
-    if np.prod(shape, dtype=float) > _MAX_CELLS:
-        raise ValueError(
-            f"{path}: {shape[0]} periods {axis[0]}..{axis[-1]} by {shape[1]} locations by {shape[2]} skus are more "
-            f"than the {_MAX_CELLS:.0e} cells of a panel"
-        )
-    return shape
-
-
-def _numbered(names: list[str]) -> tuple[tuple[str, ...], np.ndarray]:
-    """The different names in order (numbers by value), and the place in it of each name."""
-    ordered = sorted(set(names), key=lambda n: (not n.isdecimal(), int(n) if n.isdecimal() else 0, n))
-    place = {name: i for i, name in enumerate(ordered)}
-    return tuple(ordered), np.array([place[name] for name in names])
-
-
-def _on_sale(shape: tuple[int, int, int], w: np.ndarray, k: np.ndarray) -> np.ndarray:
-    """Mask [T, W, K] of the location-SKU pairs that occur."""
-    pairs = np.zeros(shape[1:], bool)
-    pairs[w, k] = True
-    return np.broadcast_to(pairs, shape).copy()
-
-
-def _check_options(returns: str, period: str | None) -> None:
-    for name, value, allowed in (("returns", returns, ("error", "drop")), ("period", period, (None, "day", "week"))):
-        if value not in allowed:
-            raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+def _check_options(**options: str | None) -> None:
+    allowed = {"returns": ("error", "drop"), "missing": ("error", "zero", "unavailable")}
+    allowed |= {"period": (None, "day", "week", "month")}
+    for name, value in options.items():
+        if value not in allowed[name]:
+            raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed[name]))}, got {value!r}")

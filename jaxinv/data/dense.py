@@ -1,0 +1,148 @@
+"""From rows, or a matrix with a row per series, to a panel without gaps: the one way in which panels are made."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxinv.data.panel import DemandPanel, Period, periods_from
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_MAX_CELLS = 10**9  # a panel is dense; more is a date gone wrong, or a file to be cut first
+
+
+def from_rows(
+    sales: "pl.DataFrame", covered: "pl.Series", period: Period | None, path: Any, covariates: Sequence[str] = ()
+) -> DemandPanel:
+    """Panel of rows with date, location, sku and quantity and, where there are such columns, price, promotion,
+    available and ``covariates``, over all periods from the first to the last of the dates ``covered``.
+
+    Rows of the same cell are summed; cells without one are 0, and pairs of location and SKU without one not available.
+    Covariates are means of the rows of a cell. One that is the same for all SKUs of a location, or everywhere, on each
+    date is so for the cells without a row, too.
+    """
+    import polars as pl
+
+    summed = [pl.col("quantity").sum()]
+    if "price" in sales.columns:
+        units = pl.col("quantity").filter(pl.col("price").is_not_null()).sum()
+        by_units = (pl.col("price") * pl.col("quantity")).sum() / units
+        summed.append(pl.when(units > 0).then(by_units).otherwise(pl.col("price").mean()).alias("price"))
+    summed += [pl.col(role).any() for role in ("promotion", "available") if role in sales.columns]
+    summed += [pl.col(name).mean() for name in covariates]
+    sales = sales.group_by("date", "location", "sku").agg(summed)
+
+    (locations, w), (skus, k) = numbered(sales["location"]), numbered(sales["sku"])
+    axis, period = time_axis(covered.to_numpy(), period, path)
+    t, shape = np.searchsorted(axis, sales["date"].to_numpy()), dense_shape(axis, locations, skus, path)
+
+    def spread(role: str, array: np.ndarray) -> np.ndarray | None:
+        if role not in sales.columns:
+            return None
+        array[t, w, k] = sales[role].to_numpy()
+        return array
+
+    def covariate(name: str) -> np.ndarray:
+        known = sales.filter(pl.col(name).is_not_null())
+        for by, size in ((["date"], (1, 1)), (["date", "location"], (len(locations), 1))):
+            if (known.group_by(by).agg(pl.col(name).n_unique() == 1))[name].all():
+                array = np.full((len(axis), *size), np.nan, np.float32)
+                there = sales[name].is_not_null().to_numpy()
+                array[t[there], w[there] * (len(by) > 1), 0] = known[name].to_numpy()
+                return array
+        array = np.full(shape, np.nan, np.float32)
+        array[t, w, k] = sales[name].to_numpy()
+        return array
+
+    available, price = paired(shape, w, k), spread("price", np.full(shape, np.nan, np.float32))
+    spread("available", available)
+    return DemandPanel(
+        quantity=spread("quantity", np.zeros(shape, np.float32)),  # type: ignore[arg-type]
+        dates=axis,
+        locations=locations,
+        skus=skus,
+        price=None if price is None else carried(price),
+        promotion=spread("promotion", np.zeros(shape, bool)),
+        available=available,
+        period=period,
+        covariates={name: covariate(name) for name in covariates},
+    )
+
+
+def from_matrix(
+    quantity: np.ndarray,  # [rows, columns], NaN where an item was not on sale
+    days: np.ndarray,  # [columns] the dates on which their periods begin
+    location: "pl.Series",  # [rows]
+    sku: "pl.Series",  # [rows]
+    period: Period | None,
+    path: Any,
+) -> DemandPanel:
+    """Panel of a matrix with a row per location and SKU and a column per period; the same ones are summed."""
+    (locations, w), (skus, k) = numbered(location), numbered(sku)
+    axis, period = time_axis(days, period, path)
+    shape, place = dense_shape(axis, locations, skus, path), np.searchsorted(axis, days)
+    sold, absent = np.zeros(shape, np.float32), np.isnan(quantity)
+    # A column at a time: what has to be indexed is a period by then, and not the panel.
+    available = paired(shape, w, k) if not absent.any() else np.zeros(shape, bool)
+    for column, t in enumerate(place):
+        np.add.at(sold[t], (w, k), np.where(absent[:, column], 0.0, quantity[:, column]))
+        np.logical_or.at(available[t], (w, k), ~absent[:, column])
+    return DemandPanel(sold, axis, locations, skus, available=available, period=period)
+
+
+def numbered(names: "pl.Series") -> tuple[tuple[str, ...], np.ndarray]:
+    """The different names in order (numbers by value), and the place in it of each name."""
+    import polars as pl
+
+    ordered = sorted(names.unique(), key=lambda n: (not n.isdecimal(), int(n) if n.isdecimal() else 0, n))
+    return tuple(ordered), names.cast(pl.Enum(ordered)).to_physical().to_numpy().astype(np.int64)
+
+
+def paired(shape: tuple[int, int, int], w: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """Mask [T, W, K] of the location-SKU pairs that occur."""
+    pairs = np.zeros(shape[1:], bool)
+    pairs[w, k] = True
+    return np.broadcast_to(pairs, shape).copy()
+
+
+def carried(price: np.ndarray) -> np.ndarray:
+    """``price`` [T, ...] with gaps (NaN) filled by the last one before, those ahead of all by the first one after."""
+    rows = np.arange(len(price)).reshape(-1, *[1] * (price.ndim - 1))
+    last = np.maximum.accumulate(np.where(np.isnan(price), -1, rows), 0)
+    first = np.argmax(~np.isnan(price), 0)[None]
+    return np.take_along_axis(price, np.where(last < 0, first, last), 0)
+
+
+def time_axis(days: np.ndarray, period: Period | None, path: Any) -> tuple[np.ndarray, Period]:
+    """All periods from the first to the last of ``days``, and what they are: found, unless told, of three or more."""
+    days = np.unique(days.astype("datetime64[D]"))
+    weekly = bool(((days - days[0]).astype(int) % 7 == 0).all())
+    monthly = bool((days == days.astype("datetime64[M]")).all())
+    if period == "week" and not weekly:
+        raise ValueError(
+            f"{path}: period 'week' needs all dates on one weekday; read days and use DemandPanel.to_weeks"
+        )
+    if period == "month" and not monthly:
+        raise ValueError(f"{path}: period 'month' needs all dates to be the first of a month")
+    if period is None:
+        period = "day" if len(days) < 3 else "month" if monthly else "week" if weekly else "day"
+    unit = {"day": "D", "week": "W", "month": "M"}[period]
+    first, last = (day.astype("datetime64[D]") for day in days[[0, -1]])
+    if period == "month":
+        count = (last.astype("datetime64[M]") - first.astype("datetime64[M]")).astype(int) + 1
+    else:
+        count = (last - first) // np.timedelta64(1, unit) + 1
+    return periods_from(first, int(count), period), period
+
+
+def dense_shape(axis: np.ndarray, locations: tuple, skus: tuple, path: Any) -> tuple[int, int, int]:
+    """[T, W, K], refused where it is more than fits."""
+    shape = len(axis), len(locations), len(skus)
+    if np.prod(shape, dtype=float) > _MAX_CELLS:
+        raise ValueError(
+            f"{path}: {shape[0]} periods {axis[0]}..{axis[-1]} by {shape[1]} locations by {shape[2]} skus are more "
+            f"than the {_MAX_CELLS:.0e} cells of a panel"
+        )
+    return shape
