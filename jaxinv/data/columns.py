@@ -63,6 +63,13 @@ def match(
     return names
 
 
+def require(there: Sequence[str], needed: Iterable[str], path: Any) -> None:
+    """Raise ``ValueError`` where a file lacks a column."""
+    for name in needed:
+        if name not in there:
+            raise ValueError(f"{path} has no column {name!r}; its columns are {listed(there)}")
+
+
 def refuse_money(names: Mapping[str, str], revenue: bool | None, path: Any) -> None:
     """Raise ``ValueError`` where the quantity looks like money, unless the user told by ``revenue`` what it is."""
     called = _plain(names["quantity"])

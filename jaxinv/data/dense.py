@@ -72,7 +72,7 @@ def from_rows(
 
 
 def from_matrix(
-    quantity: np.ndarray,  # [rows, columns], NaN where an item was not on sale
+    quantity: np.ndarray,  # [columns, rows] of the file, NaN where an item was not on sale
     days: np.ndarray,  # [columns] the dates on which their periods begin
     location: "pl.Series",  # [rows]
     sku: "pl.Series",  # [rows]
@@ -82,14 +82,14 @@ def from_matrix(
     """Panel of a matrix with a row per location and SKU and a column per period; the same ones are summed."""
     (locations, w), (skus, k) = numbered(location), numbered(sku)
     axis, period = time_axis(days, period, path)
-    shape, place = dense_shape(axis, locations, skus, path), np.searchsorted(axis, days)
-    sold, absent = np.zeros(shape, np.float32), np.isnan(quantity)
-    # A column at a time: what has to be indexed is a period by then, and not the panel.
-    available = paired(shape, w, k) if not absent.any() else np.zeros(shape, bool)
-    for column, t in enumerate(place):
-        np.add.at(sold[t], (w, k), np.where(absent[:, column], 0.0, quantity[:, column]))
-        np.logical_or.at(available[t], (w, k), ~absent[:, column])
-    return DemandPanel(sold, axis, locations, skus, available=available, period=period)
+    shape, cell = dense_shape(axis, locations, skus, path), w * len(skus) + k
+    sold, available = np.zeros((len(axis), shape[1] * shape[2]), np.float32), paired(shape, w, k)
+    absent = np.isnan(quantity)
+    for column, t in enumerate(np.searchsorted(axis, days)):
+        sold[t] += np.bincount(cell, np.where(absent[column], 0.0, quantity[column]), sold.shape[1])
+        if absent[column].any():
+            available[t] &= np.bincount(cell, ~absent[column], sold.shape[1]).reshape(shape[1:]) > 0
+    return DemandPanel(sold.reshape(shape), axis, locations, skus, available=available, period=period)
 
 
 def numbered(names: "pl.Series") -> tuple[tuple[str, ...], np.ndarray]:

@@ -142,7 +142,7 @@ def read_matrix(
     separator: str = ",",
     encoding: str = "utf8",
 ) -> tuple[np.ndarray, "pl.DataFrame"]:
-    """Quantities [rows, columns] float32 of the columns ``headed``, and the columns ``labels``, of the rows that are to
+    """Quantities [columns, rows] float32 of the columns ``headed``, and the columns ``labels``, of the rows that are to
     be kept; nothing else of the file is held. NaN where an item was not on sale."""
     import polars as pl
 
@@ -150,7 +150,7 @@ def read_matrix(
         lazy = scan(path, separator, encoding, typed)
         lazy = lazy if keep is None else lazy.filter(keep)
         frame = read(path, lambda: lazy.select(ROW, *labels, *headed).collect())
-        quantity = np.empty((len(frame), len(headed)), np.float32)
+        quantity = np.empty((len(headed), len(frame)), np.float32)
         for column, name in enumerate(headed):
             entries, sold = frame[name], numbers(frame[name]).fill_null(np.nan).to_numpy()
             absent = (text(entries) == "" if entries.dtype == pl.String else entries.is_null()).to_numpy()
@@ -163,7 +163,7 @@ def read_matrix(
                 reason = "is negative; returns='drop' counts it as zero" if sold[row] < 0 else "is not a number"
                 reason += " (see missing)" * (value == "")
                 raise ValueError(f"{path}, row {frame[ROW][row]}, column {name}: quantity {value!r} {reason}")
-            quantity[:, column] = np.where(absent, 0.0, sold) if missing == "zero" else sold
+            quantity[column] = np.where(absent, 0.0, sold) if missing == "zero" else sold
         return np.maximum(quantity, 0.0, out=quantity), frame.select(ROW, *labels)
 
     try:

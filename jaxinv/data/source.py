@@ -1,7 +1,10 @@
 """Files of sales as tables: CSV, Parquet and workbooks, with the row that every line stands on."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from jaxinv.data.columns import require
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,9 +41,24 @@ def scan(path: str | Path, separator: str = ",", encoding: str = "utf8", typed: 
     return read(path, lambda: pl.read_csv(path, encoding=encoding, **options)).lazy()
 
 
-def load(path: str | Path, separator: str = ",", encoding: str = "utf8") -> "pl.DataFrame":
-    """The whole of a table, see :func:`scan`."""
-    return read(path, lambda: scan(path, separator, encoding).collect())
+def load(
+    path: str | Path,
+    separator: str = ",",
+    encoding: str = "utf8",
+    *,
+    columns: Sequence[str] | None = None,
+    keep: "pl.Expr | None" = None,
+) -> "pl.DataFrame":
+    """The table of a file, see :func:`scan`, or of it the ``columns`` wanted and the rows to ``keep`` only.
+
+    Raises as :func:`scan` does, and ``ValueError`` where a column is not there.
+    """
+    table = scan(path, separator, encoding)
+    if columns is not None:
+        require(header(path, table), columns, path)
+        # Rows first: what they are kept by need not be wanted.
+        table = (table if keep is None else table.filter(keep)).select(ROW, *columns)
+    return read(path, table.collect)
 
 
 def header(path: str | Path, table: "pl.LazyFrame") -> list[str]:
