@@ -2,7 +2,12 @@
 
 from jaxinv.data.columns import KNOWN_NAMES
 from jaxinv.data.embedded import PANELS, load_panel
+from jaxinv.data.complete_journey import read_complete_journey
+from jaxinv.data.favorita import read_favorita
 from jaxinv.data.fit import FittedDemand, fit_demand
+from jaxinv.data.m5 import read_m5
+from jaxinv.data.master import SkuMaster, read_master
+from jaxinv.data.online_retail import read_online_retail
 from jaxinv.data.panel import DemandPanel
 from jaxinv.data.read import read_sales, read_wide
 from jaxinv.data.windows import replay_windows

@@ -4,7 +4,7 @@ Forecasting 38(4)): ``sales_train_*.csv``, ``calendar.csv`` and ``sell_prices.cs
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from jaxinv.data.dense import carried, from_matrix
 from jaxinv.data.panel import Date, DemandPanel, to_day
 from jaxinv.data.read import read_matrix
 from jaxinv.data.rows import Rows
-from jaxinv.data.source import header, load, need, scan
+from jaxinv.data.source import chosen, header, load, need, scan
 
 if TYPE_CHECKING:
     import polars as pl
@@ -97,18 +97,6 @@ def read_m5(
         available=on_sale,
         covariates=_covariates(calendar, [state[store] for store in panel.locations], event_names, calendar_path),
     )
-
-
-def chosen(**wanted: Sequence[Any] | None) -> "pl.Expr":
-    """The rows whose columns have one of the entries ``wanted``, any where None."""
-    import polars as pl
-
-    conditions = [
-        pl.col(name).cast(pl.String).is_in([str(entry) for entry in entries])
-        for name, entries in wanted.items()
-        if entries is not None
-    ]
-    return pl.all_horizontal(pl.lit(True), *conditions)
 
 
 def _weekly_prices(path: Path, keep: "pl.Expr", panel: DemandPanel, weeks: list[str]) -> np.ndarray:

@@ -39,26 +39,25 @@ class Rows:
 def parse(
     rows: Rows,
     *,
-    date_format: str | Sequence[str] | None = None,
+    date_format: str | None = None,
     first_date: Date | None = None,
     returns: Returns = "error",
     period: Period | None = None,
     covariates: Sequence[str] = (),
 ) -> tuple["pl.DataFrame", "pl.Series"]:
     """What rows say, for :func:`jaxinv.data.dense.from_rows`: their roles as dates, numbers, flags and text; and the
-    dates that they cover, those of returns left out included. Several forms of dates may be mixed.
+    dates that they cover, those of returns left out included.
 
     Raises ``ValueError`` telling the row and column of what cannot be read.
     """
     import polars as pl
 
     raw, names = rows.frame, rows.names
-    if first_date is None:
+    if raw["date"].dtype == pl.Date:  # read before
+        form, day = "a date", raw["date"]
+    elif first_date is None:
         form = f"of the form {date_format!r}" if date_format else "an ISO date like 2017-09-28 (see date_format)"
-        formats = [date_format] if date_format is None or isinstance(date_format, str) else list(date_format)
-        day = dates(raw["date"], formats[0])
-        for other in formats[1:]:
-            day = day.fill_null(dates(raw["date"], other))
+        day = dates(raw["date"], date_format)
     else:
         form, day = "a whole number, which first_date counts periods by", counted(raw["date"], first_date, period)
     rows.reject(day.is_null(), "date", f"is not {form}")

@@ -94,6 +94,18 @@ def need(folder: str | Path, *names: str) -> Path:
     return path
 
 
+def chosen(**wanted: Sequence[Any] | None) -> "pl.Expr":
+    """The rows whose columns have one of the entries ``wanted``, any where None."""
+    import polars as pl
+
+    conditions = [
+        pl.col(name).cast(pl.String).is_in([str(entry) for entry in entries])
+        for name, entries in wanted.items()
+        if entries is not None
+    ]
+    return pl.all_horizontal(pl.lit(True), *conditions)
+
+
 def _workbook(path: Path) -> "pl.DataFrame":
     """All sheets, one under the other, as text."""
     import polars as pl
