@@ -5,11 +5,13 @@ from jaxinv.data.embedded import PANELS, load_panel
 from jaxinv.data.complete_journey import read_complete_journey
 from jaxinv.data.favorita import read_favorita
 from jaxinv.data.fit import FittedDemand, fit_demand
+from jaxinv.data.infer import Inferred, infer_columns
 from jaxinv.data.m5 import read_m5
 from jaxinv.data.master import SkuMaster, read_master
 from jaxinv.data.online_retail import read_online_retail
 from jaxinv.data.panel import DemandPanel
 from jaxinv.data.read import read_sales, read_wide
+from jaxinv.data.statistics import PanelStatistics, panel_statistics
 from jaxinv.data.windows import replay_windows
 
 __all__ = [
@@ -17,8 +19,18 @@ __all__ = [
     "PANELS",
     "DemandPanel",
     "FittedDemand",
+    "Inferred",
+    "PanelStatistics",
+    "SkuMaster",
     "fit_demand",
+    "infer_columns",
     "load_panel",
+    "panel_statistics",
+    "read_complete_journey",
+    "read_favorita",
+    "read_m5",
+    "read_master",
+    "read_online_retail",
     "read_sales",
     "read_wide",
     "replay_windows",

@@ -23,7 +23,7 @@ KNOWN_NAMES = {
     "available": ("available", "availability", "onsale", "open"),
 }
 # Quantities under these names are money; "sales" are where there is no SKU whose units they could be.
-_MONEY = ("revenue", "turnover", "weeklysales", "salesvalue", "salesamount", "netsales", "grosssales")
+MONEY = ("revenue", "turnover", "weeklysales", "salesvalue", "salesamount", "netsales", "grosssales")
 _ENDING = r"(id|no|nbr|number|code)$"
 
 
@@ -46,9 +46,9 @@ def match(
         mapped = columns.get(role)
         found = [] if mapped is None else [mapped]
         if role not in columns:
-            found = [n for n in there if _is_called(n, role) and n not in columns.values()]
+            found = [n for n in there if is_called(n, role) and n not in columns.values()]
         if role == "quantity" and role not in columns and not found:
-            found = [n for n in there if _plain(n) in _MONEY and n not in columns.values()][:1]
+            found = [n for n in there if plain(n) in MONEY and n not in columns.values()][:1]
         if len(found) > 1:
             raise ValueError(
                 f"{path}: {listed(found)} could each be the {role}; say which, as columns={{{role!r}: ...}}"
@@ -72,8 +72,8 @@ def require(there: Sequence[str], needed: Iterable[str], path: Any) -> None:
 
 def refuse_money(names: Mapping[str, str], revenue: bool | None, path: Any) -> None:
     """Raise ``ValueError`` where the quantity looks like money, unless the user told by ``revenue`` what it is."""
-    called = _plain(names["quantity"])
-    if revenue is None and (called in _MONEY or (called == "sales" and "sku" not in names)):
+    called = plain(names["quantity"])
+    if revenue is None and (called in MONEY or (called == "sales" and "sku" not in names)):
         raise ValueError(
             f"{path}: {names['quantity']!r} looks like revenue, which is money and no demand; revenue=True reads it as "
             f"money all the same, revenue=False says that it counts units"
@@ -91,7 +91,8 @@ def numbers(column: "pl.Series") -> "pl.Series":
     """Entries as numbers; null where they are none."""
     import polars as pl
 
-    return (text(column) if column.dtype == pl.String else column).cast(pl.Float64, strict=False)
+    plainly = column.dtype.is_numeric() or column.dtype == pl.Boolean
+    return (column if plainly else text(column)).cast(pl.Float64, strict=False)
 
 
 def flags(column: "pl.Series", empty: bool) -> "pl.Series":
@@ -157,12 +158,14 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A name in small letters and digits."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _is_called(name: str, role: str) -> bool:
-    name = _plain(name)
+def is_called(name: str, role: str) -> bool:
+    """Whether a column of that name commonly has that role."""
+    name = plain(name)
     # Only these are commonly known by an identifier: a sales_id is no quantity.
     stem = re.sub(_ENDING, "", name) if role in ("location", "sku") else name
     return name in KNOWN_NAMES[role] or stem in KNOWN_NAMES[role]

@@ -14,12 +14,19 @@ _MAX_CELLS = 10**9  # a panel is dense; more is a date gone wrong, or a file to 
 
 
 def from_rows(
-    sales: "pl.DataFrame", covered: "pl.Series", period: Period | None, path: Any, covariates: Sequence[str] = ()
+    sales: "pl.DataFrame",
+    covered: "pl.Series",
+    period: Period | None,
+    path: Any,
+    covariates: Sequence[str] = (),
+    *,
+    sparse: bool = False,
 ) -> DemandPanel:
     """Panel of rows with date, location, sku and quantity and, where there are such columns, price, promotion,
     available and ``covariates``, over all periods from the first to the last of the dates ``covered``.
 
-    Rows of the same cell are summed; cells without one are 0, and pairs of location and SKU without one not available.
+    Rows of the same cell are summed; cells without one are 0, and pairs of location and SKU without one not available;
+    if the file is ``sparse``, leaving out rows of which nothing is known, nor are those cells.
     Covariates are means of the rows of a cell. One that is the same for all SKUs of a location, or everywhere, on each
     date is so for the cells without a row, too.
     """
@@ -57,6 +64,9 @@ def from_rows(
         return array
 
     available, price = paired(shape, w, k), spread("price", np.full(shape, np.nan, np.float32))
+    if sparse:
+        available[:] = False
+        available[t, w, k] = True
     spread("available", available)
     return DemandPanel(
         quantity=spread("quantity", np.zeros(shape, np.float32)),  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxinv.data.columns import listed, match, numbers, require, text
+from jaxinv.data.columns import listed, match, numbers, plain, require, text
 from jaxinv.data.panel import Period
 from jaxinv.data.rows import Rows
 from jaxinv.data.source import ROW, SHEET, load
@@ -126,6 +126,6 @@ def read_master(
 
 def _parts(name: str) -> tuple[str, str]:
     """A column's name in small letters and digits, and the unit of time at its end, which is taken off."""
-    plain = re.sub(r"[^a-z0-9]", "", name.lower())
-    unit = re.search(r"(day|week|month|year)s?$", plain)
-    return (plain[: unit.start()], unit[1]) if unit else (plain, "")
+    stem = plain(name)
+    unit = re.search(r"(day|week|month|year)s?$", stem)
+    return (stem[: unit.start()], unit[1]) if unit else (stem, "")

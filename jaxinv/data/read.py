@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from jaxinv.data.columns import listed, match, numbers, period_columns, refuse_money, text
+from jaxinv.data.columns import listed, match, numbers, period_columns, refuse_money, require, text
 from jaxinv.data.dense import from_matrix, from_rows
 from jaxinv.data.panel import Date, DemandPanel, Period
 from jaxinv.data.rows import Returns, Rows, parse
@@ -34,6 +34,7 @@ def read_sales(
     date_format: str | None = None,
     first_date: Date | None = None,
     returns: Returns = "error",
+    missing: Literal["zero", "unavailable"] = "zero",
     revenue: bool | None = None,
     period: Period | None = None,
     separator: str = ",",
@@ -55,7 +56,8 @@ def read_sales(
     ``date_format`` is as of strftime (``"%m/%d/%Y %H:%M"``); without it dates are ISO. The time of day is left out.
     Where dates are numbers, ``first_date`` is the date of number 1 and ``period`` what they count.
     ``returns="drop"`` leaves out rows with a negative quantity or price, which otherwise are errors; their dates still
-    count as covered by the file. Quantities that by their name are money, as of Rossmann and Walmart, are refused
+    count as covered by the file. Cells without a row are zeros, or with ``missing="unavailable"``, for a sample of rows,
+    not known. Quantities that by their name are money, as of Rossmann and Walmart, are refused
     unless ``revenue`` says that money is wanted (True) or that it is units after all (False). ``period`` is "week"
     where all dates fall on one weekday and "month" where all are the first of one, unless told.
 
@@ -64,17 +66,17 @@ def read_sales(
     """
     import polars as pl
 
-    _check_options(returns=returns, period=period)
+    _check_options(returns=returns, missing=missing, period=period)
     frame, columns = load(path, separator, encoding), dict(columns or {})
     there = [name for name in frame.columns if name not in (ROW, SHEET)]
     if not isinstance(columns.get("quantity", ""), str | None):
         frame, columns = _melted(frame, columns, path)
     names = match([name for name in frame.columns if name not in (ROW, SHEET)], columns, path)  # type: ignore[arg-type]
     refuse_money(names, revenue, path)
-    for name in covariates:
-        if name not in there or name in names:
-            raise ValueError(f"covariates: {name!r} must be a column of {path}, other than {listed([*names])}, but is "
-                             f"none of {listed(there)}" if name not in there else f"covariates: {name!r} is a role")
+    require(there, covariates, path)
+    doubly = sorted(set(covariates) & {*names, *names.values()})
+    if doubly:
+        raise ValueError(f"covariates: {listed(doubly)} are roles, or columns that have one")
     kept = [pl.col(name) for name in (ROW, SHEET) if name in frame.columns]
     raw = frame.select(*kept, *(pl.col(name).alias(role) for role, name in names.items()), *covariates)
     raw = raw.filter(~pl.all_horizontal(pl.col(*names).is_null()))  # blank lines
@@ -84,7 +86,7 @@ def read_sales(
     sales, covered = parse(
         rows, date_format=date_format, first_date=first_date, returns=returns, period=period, covariates=covariates
     )
-    panel = from_rows(sales, covered, period, path, covariates)
+    panel = from_rows(sales, covered, period, path, covariates, sparse=missing == "unavailable")
     return dataclasses.replace(panel, unit="money") if revenue else panel
 
 
