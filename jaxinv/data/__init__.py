@@ -1,8 +1,8 @@
 """Sales files in, panels out, and processes fitted to them."""
 
 from jaxinv.data.columns import KNOWN_NAMES
-from jaxinv.data.embedded import PANELS, load_panel
 from jaxinv.data.complete_journey import read_complete_journey
+from jaxinv.data.embedded import PANELS, load_panel
 from jaxinv.data.favorita import read_favorita
 from jaxinv.data.fit import FittedDemand, fit_demand
 from jaxinv.data.infer import Inferred, infer_columns

@@ -4,8 +4,8 @@ from importlib.resources import files
 
 import numpy as np
 
-from jaxinv.data.panel import DemandPanel
 from jaxinv.data.dense import carried
+from jaxinv.data.panel import DemandPanel
 
 PANELS = ("complete_journey", "online_retail")
 

@@ -27,8 +27,8 @@ def read_favorita(
     end: Date | None = None,
     returns: Returns = "drop",
 ) -> DemandPanel:
-    """Panel of a Favorita folder: ``train.csv``, by item or by family, and what else of it is there. Only the ``stores``
-    and ``items`` (or families) and the days from ``start`` and before ``end`` that are wanted are kept.
+    """Panel of a Favorita folder: ``train.csv``, by item or by family, and what else of it is there. Only the
+    ``stores`` and ``items`` (or families) and the days from ``start`` and before ``end`` that are wanted are kept.
 
     Sales are units, fractions of them where goods are weighed. Rows of zero are not in the files by item: absent rows
     are zeros. Negative sales are returns, which are left out unless ``returns`` is "error". A family is on promotion

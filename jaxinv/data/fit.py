@@ -11,7 +11,12 @@ from jaxinv.demand import CommonFactor, Intermittent, Modulated, NegativeBinomia
 
 FAMILIES = ("poisson", "negative binomial", "intermittent")
 _DISPERSIONS = np.concatenate([[0.0], np.geomspace(1e-3, 20.0, 99)])  # that are tried, 0 being Poisson
-_DRIFT_PERSISTENCE = {"day": np.exp(-1 / 30), "week": np.exp(-7 / 30), "month": np.exp(-1.0)}  # levels are taken to last for a month
+# Levels are taken to last for a month.
+_DRIFT_PERSISTENCE = {
+    "day": np.exp(-1 / 30),
+    "week": np.exp(-7 / 30),
+    "month": np.exp(-1.0),
+}  # levels are taken to last for a month
 _CALENDAR_DAYS = 3 * 365  # beyond its own length for which a calendar of promotions is repeated
 
 

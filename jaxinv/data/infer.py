@@ -76,7 +76,8 @@ def infer_columns(
     date_format: str | None = None,
 ) -> Inferred:
     """Which reader suits a file, or a folder of a public data set, and which columns have which role, from their names
-    and what their first 100,000 rows hold. ``columns`` and ``date_format`` may be known beforehand, as for :func:`read_sales`.
+    and what their first 100,000 rows hold. ``columns`` and ``date_format`` may be known beforehand, as for
+    :func:`read_sales`.
 
     Raises ``FileNotFoundError``, and ``ValueError`` where no column could be the date or the quantity, or dates can be
     read in two ways.
@@ -194,7 +195,7 @@ def _long(
             hint = "; a column per SKU is told as a list" if role == "quantity" else ", and none is headed by one"
             raise ValueError(f"{path}: no column could be the {role}{hint}. Its columns are {listed(there)}")
     entries = head[found["date"]]
-    if "date_format" not in options and not entries.dtype.is_temporal() and not dates(entries, None).is_not_null().all():
+    if "date_format" not in options and dates(entries, None).is_null().any():
         if numbers(entries).is_not_null().all() and not _is_date(entries):
             needs = ("first_date", "period")
             notes.append("dates are numbers: that of number 1, and what they count, the file does not tell")
@@ -221,7 +222,7 @@ def _named(role: str, there: Sequence[str], notes: list[str]) -> str | None:
     """The first column that by its name has a role, noted with the others that could."""
     found = [name for name in there if is_called(name, role)]
     if not found:
-        found = [n for n in there if re.sub(r"(id|no|nbr|code)$", "", plain(n)) in _WEAK[role] or plain(n) in _WEAK[role]]
+        found = [name for name in there if {plain(name), plain(name).removesuffix("id")} & set(_WEAK[role])]
     if found:
         notes.append(f"{role}: {found[0]!r}, by name" + (f"; or {listed(found[1:])}" if len(found) > 1 else ""))
     return found[0] if found else None
@@ -238,7 +239,9 @@ def _date_format(entries: "pl.Series", path: Path) -> str:
         if text(entries).str.contains(f"^{form}$").all():
             fitting = [candidate for candidate in candidates if dates(entries, candidate).is_not_null().all()]
             if len(fitting) > 1:
-                raise ValueError(f"{path}: dates like {text(entries)[0]} could be {' or '.join(fitting)}; say date_format")
+                raise ValueError(
+                    f"{path}: dates like {text(entries)[0]} could be {' or '.join(fitting)}; say date_format"
+                )
             if fitting:
                 return fitting[0]
     raise ValueError(f"{path}: dates like {text(entries)[0]!r} are of no known form; say date_format")

@@ -94,7 +94,9 @@ def read_master(
     for field, known in _NAMES.items():
         found = [name for name in there if _parts(name)[0] in known and name not in taken]
         if field not in columns and len(found) > 1:
-            raise ValueError(f"{path}: {listed(found)} could each be the {field}; say which, as columns={{{field!r}: ...}}")
+            raise ValueError(
+                f"{path}: {listed(found)} could each be the {field}; say which, as columns={{{field!r}: ...}}"
+            )
         if field not in columns and found:
             mapped[field] = found[0]
     sku = match(there, {"sku": columns["sku"]} if "sku" in columns else None, path, roles=("sku",), required=("sku",))

@@ -4,6 +4,7 @@ Learning Repository, ids 352 and 502), as CSV or as the workbook."""
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from jaxinv.data.dense import from_rows
 from jaxinv.data.panel import DemandPanel
 from jaxinv.data.rows import Rows, parse
 from jaxinv.data.source import SHEET, load
+
+if TYPE_CHECKING:
+    import polars as pl
 
 # What the two releases call their columns.
 _COLUMNS = {
@@ -66,7 +70,7 @@ def read_online_retail(
         day.alias("date"),
         text(table["sku"]).str.to_uppercase().alias("sku"),
         text(table["customer"]).alias("customer"),
-        (text(table["location"]) if by_country or countries else pl.repeat("all", len(table), eager=True)).alias("location"),
+        text(table["location"]).alias("location"),
         numbers(table["quantity"]).alias("quantity"),
         numbers(table["price"]).alias("price"),
         text(table["invoice"]).str.to_uppercase().alias("invoice"),
@@ -92,7 +96,7 @@ def read_online_retail(
     return dataclasses.replace(panel, available=panel.available & np.isin(panel.dates, opened)[:, None, None])
 
 
-def _once(table, path):
+def _once(table: "pl.DataFrame", path: Any) -> "pl.DataFrame":
     """Without the lines of the first sheet that the second one repeats."""
     import polars as pl
 
@@ -102,8 +106,8 @@ def _once(table, path):
         second = np.flatnonzero(table["date"].diff().dt.total_days().fill_null(0).to_numpy() < -1)
     if len(second) > 1:
         raise ValueError(
-            f"{path}: dates step back {len(second)} times, so that lines which stand on both sheets of the source cannot "
-            f"be told; keep the order of the source"
+            f"{path}: dates step back {len(second)} times, so that lines which stand on both sheets of the source "
+            f"cannot be told; keep the order of the source"
         )
     if not len(second):
         return table
@@ -111,7 +115,7 @@ def _once(table, path):
     return pl.concat([table[:place].filter(pl.col("date") < table["date"][place]), table[place:]])
 
 
-def _less_cancelled(sold, goods):
+def _less_cancelled(sold: "pl.DataFrame", goods: "pl.DataFrame") -> "pl.DataFrame":
     """Sales, less what the same customer cancels of the same goods on the same day: from the last lines first."""
     import polars as pl
 

@@ -85,8 +85,8 @@ class DemandPanel:
         fits = array.ndim == 3 and len(array) == len(self.dates)
         if not fits or any(size not in (1, full) for size, full in zip(array.shape, self.quantity.shape, strict=True)):
             raise ValueError(
-                f"DemandPanel.covariates[{name!r}] must be [T], [T, W] or [T, W, K] of quantity's {self.quantity.shape}, "
-                f"got {np.shape(given)}"
+                f"DemandPanel.covariates[{name!r}] must be [T], [T, W] or [T, W, K] of quantity's shape "
+                f"{self.quantity.shape}, got {np.shape(given)}"
             )
         if np.isinf(array).any():
             raise ValueError(f"DemandPanel.covariates[{name!r}] must be finite, or NaN where it is not known")

@@ -56,10 +56,10 @@ def read_sales(
     ``date_format`` is as of strftime (``"%m/%d/%Y %H:%M"``); without it dates are ISO. The time of day is left out.
     Where dates are numbers, ``first_date`` is the date of number 1 and ``period`` what they count.
     ``returns="drop"`` leaves out rows with a negative quantity or price, which otherwise are errors; their dates still
-    count as covered by the file. Cells without a row are zeros, or with ``missing="unavailable"``, for a sample of rows,
-    not known. Quantities that by their name are money, as of Rossmann and Walmart, are refused
-    unless ``revenue`` says that money is wanted (True) or that it is units after all (False). ``period`` is "week"
-    where all dates fall on one weekday and "month" where all are the first of one, unless told.
+    count as covered by the file. Cells without a row are zeros or, where the file is a sample of rows, with
+    ``missing="unavailable"`` not known. Quantities that by their name are money, as of Rossmann and Walmart, are
+    refused unless ``revenue`` says that money is wanted (True) or that it is units after all (False). ``period`` is
+    "week" where all dates fall on one weekday and "month" where all are the first of one, unless told.
 
     Raises ``FileNotFoundError``, ``ModuleNotFoundError`` for a workbook without the extra ``excel``, and ``ValueError``
     naming the row, or the columns there are.

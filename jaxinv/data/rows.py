@@ -31,9 +31,7 @@ class Rows:
             sheet = f", sheet {rows[SHEET][0]!r}" if SHEET in rows.columns else ""
             more = f" ({len(rows)} rows like it)" if len(rows) > 1 else ""
             value = text(rows[role])[0]
-            raise ValueError(
-                f"{self.path}{sheet}, row {rows[ROW][0]}: {self.names[role]} {value!r} {complaint}{more}"
-            )
+            raise ValueError(f"{self.path}{sheet}, row {rows[ROW][0]}: {self.names[role]} {value!r} {complaint}{more}")
 
 
 def parse(

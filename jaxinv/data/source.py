@@ -124,7 +124,5 @@ def _workbook(path: Path) -> "pl.DataFrame":
     for name, sheet in filled.items():
         if sheet.columns != first:
             raise ValueError(f"{path}, sheet {name!r}: columns {sheet.columns} differ from the first sheet's {first}")
-    numbered = [
-        sheet.with_row_index(ROW, 2).with_columns(pl.lit(name).alias(SHEET)) for name, sheet in filled.items()
-    ]
+    numbered = [sheet.with_row_index(ROW, 2).with_columns(pl.lit(name).alias(SHEET)) for name, sheet in filled.items()]
     return pl.concat(numbered)

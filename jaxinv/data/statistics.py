@@ -31,8 +31,8 @@ def panel_statistics(panel: DemandPanel) -> PanelStatistics:
     """Statistics of every series of a panel.
 
     Series are classed as by Syntetos, Boylan and Croston (2005, Journal of the Operational Research Society 56(5)):
-    smooth, erratic, intermittent (ADI above 1.32) or lumpy (and CV2 above 0.49). The effects of promotions and prices are
-    what is seen, not what is caused: prices fall, too, when something sells badly.
+    smooth, erratic (CV2 above 0.49), intermittent (ADI above 1.32) or lumpy (both). The effects of promotions and
+    prices are what is seen, not what is caused: prices fall, too, when something sells badly.
     """
     on_sale = panel.available
     quantity = np.where(on_sale, panel.quantity, 0.0).astype(np.float64)
@@ -51,7 +51,7 @@ def panel_statistics(panel: DemandPanel) -> PanelStatistics:
         demand_class=np.array(CLASSES)[np.where(sold > 0, kind, 4)],
         weekly=_weekly(panel, quantity, on_sale, mean),
         yearly=_yearly(panel, quantity, on_sale, mean),
-        closed=~on_sale.any((1, 2)),
+        closed=np.logical_not(on_sale.any((1, 2))),
         promotion_lift=_lift(panel, quantity, on_sale),
         price_elasticity=_elasticity(panel, quantity, on_sale),
     )

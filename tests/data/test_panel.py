@@ -44,6 +44,11 @@ def test_arrays_are_typed_and_availability_is_full_by_default():
         ({"available": np.ones((19, 2, 3))}, "available must have shape"),
         ({"dates": np.datetime64("2017-01-05") + 2 * np.arange(20)}, "2017-01-07 follows 2017-01-05"),
         ({"period": "year"}, "'year'"),
+        ({"period": "month"}, "first of each month, got 2017-01-05"),
+        ({"unit": "kilos"}, "unit must be one of 'units', 'money', got 'kilos'"),
+        ({"covariates": {"rain": np.zeros(19)}}, r"covariates\['rain'\] must be \[T\], .* got \(19,\)"),
+        ({"covariates": {"rain": np.zeros((20, 3))}}, r"covariates\['rain'\] .* got \(20, 3\)"),
+        ({"covariates": {"rain": np.full(20, np.inf)}}, r"covariates\['rain'\] must be finite"),
         ({"period": "week"}, "one week apart"),
     ],
 )
@@ -122,6 +127,41 @@ def test_weekly_price_without_sales_is_the_plain_mean_of_the_known():
     kwargs = {"quantity": np.zeros((7, 1, 1)), "dates": np.datetime64("2017-01-02") + np.arange(7)}
     week = DemandPanel(**kwargs, locations=("x",), skus=("y",), price=price).to_weeks()
     np.testing.assert_allclose(week.price, 2.0, rtol=1e-6)
+
+
+def test_covariates_follow_whatever_is_done_to_the_panel():
+    rng = np.random.default_rng(1)
+    given = {"day": rng.random(20), "place": rng.random((20, 2)), "cell": rng.random((20, 2, 3))}
+    given["item"] = rng.random((20, 1, 3))
+    p = panel(covariates=given)
+    shapes = {name: array.shape for name, array in p.covariates.items()}
+    assert shapes == {"day": (20, 1, 1), "place": (20, 2, 1), "cell": (20, 2, 3), "item": (20, 1, 3)}
+    full = {name: np.broadcast_to(array, p.quantity.shape) for name, array in p.covariates.items()}
+    assert "day, place, cell, item" in repr(p)
+
+    part = p.between("2017-01-10", "2017-01-12").select(["south"], ["c", "a"])
+    for name, array in part.covariates.items():
+        np.testing.assert_array_equal(np.broadcast_to(array, (2, 1, 2)), full[name][5:7, 1:][:, :, [2, 0]])
+    largest = p.largest(skus=1)
+    k = p.skus.index(largest.skus[0])
+    np.testing.assert_array_equal(largest.covariates["item"], p.covariates["item"][:, :, [k]])
+    weeks = p.to_weeks()
+    assert weeks.covariates["day"].shape == (2, 1, 1)
+    np.testing.assert_allclose(weeks.covariates["cell"][0], full["cell"][4:11].mean(0), rtol=1e-6)
+    holes = panel(covariates={"rain": np.where(np.arange(20) < 11, np.nan, 3.0)}).to_weeks()
+    np.testing.assert_array_equal(holes.covariates["rain"].ravel(), [np.nan, 3.0])
+
+
+def test_months():
+    dates = np.arange("2016-11", "2017-03", dtype="datetime64[M]")
+    months = panel(4, dates=dates, period="month")
+    assert months.dates.astype(str).tolist() == ["2016-11-01", "2016-12-01", "2017-01-01", "2017-02-01"]
+    assert months.start_day == 12 * 2015 + 10  # months from January of the year 1
+    assert len(months.split("2017-01-01")[1].dates) == 2
+    with pytest.raises(ValueError, match="months are not made of weeks"):
+        months.to_weeks()
+    with pytest.raises(ValueError, match="one month apart, but 2017-02-01 follows 2016-12-01"):
+        panel(3, dates=dates[[0, 1, 3]], period="month")
 
 
 def test_importing_the_package_loads_no_file_library():

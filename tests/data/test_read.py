@@ -8,9 +8,7 @@ import polars as pl
 import pytest
 
 from jaxinv.data import read_sales, read_wide
-
-REAL = Path(__file__).parents[3] / "shared" / "data"
-real = pytest.mark.skipif(not REAL.is_dir(), reason="needs the files of ../shared/data")
+from tests.data.samples import REAL, real, workbook
 
 LONG = """date,store,item,quantity,price,promo
 2024-03-03,s2,b,4,2.5,0
@@ -240,6 +238,88 @@ def test_broken_compression_is_named(tmp_path):
         read_sales(path)
 
 
+def test_covariates_are_held_as_small_as_they_are(written):
+    path = written(
+        "date,store,item,quantity,rain,warm,shelf,note\n2024-03-01,s1,a,1,5,True,1,x\n2024-03-01,s1,b,1,5,True,3,x\n"
+        "2024-03-01,s2,b,1,,True,,x\n2024-03-02,s1,a,1,7,False,2,x\n2024-03-02,s2,b,1,9,False,2,x\n"
+    )
+    panel = read_sales(path, covariates=["rain", "warm", "shelf"])
+    known = panel.covariates
+    # Everywhere, for all of a store, and of each SKU; b in s1 on the second has no row, but the store's rain is known.
+    np.testing.assert_array_equal(known["warm"], [[[1]], [[0]]])
+    np.testing.assert_array_equal(known["rain"], [[[5], [np.nan]], [[7], [9]]])
+    np.testing.assert_array_equal(known["shelf"], [[[1, 3], [np.nan] * 2], [[2, np.nan], [np.nan, 2]]])
+    with pytest.raises(ValueError, match=r"row 2: note 'x' is not a number \(5 rows"):
+        read_sales(path, covariates=["note"])
+    with pytest.raises(ValueError, match="no column 'wind'"):
+        read_sales(path, covariates=["wind"])
+    with pytest.raises(ValueError, match="covariates: 'quantity' are roles"):
+        read_sales(path, covariates=["quantity"])
+
+
+def test_rows_that_a_sample_leaves_out_are_not_zeros(written):
+    path = written("date,quantity\n2024-03-01,1\n2024-03-03,2\n")
+    assert read_sales(path).available.all()
+    np.testing.assert_array_equal(read_sales(path, missing="unavailable").available.ravel(), [True, False, True])
+
+
+def test_a_column_per_sku(written):
+    path = written("date,fish,lamb,rain\n2024-03-01,1,2,0\n2024-03-02,3,4,9\n")
+    panel = read_sales(path, {"quantity": ["lamb", "fish"]}, covariates=["rain"])
+    assert panel.skus == ("fish", "lamb")
+    np.testing.assert_array_equal(panel.quantity[:, 0], [[1, 2], [3, 4]])
+    assert panel.covariates["rain"].shape == (2, 1, 1)
+    with pytest.raises(ValueError, match="no column 'beef' for quantity"):
+        read_sales(path, {"quantity": ["lamb", "beef"]})
+
+
+def test_numbered_dates(written):
+    path = written("week,quantity\n3,1\n1,2\n0,4\n")
+    panel = read_sales(path, {"date": "week"}, first_date="2024-01-08", period="week")
+    assert (str(panel.dates[0]), panel.period) == ("2024-01-01", "week")
+    np.testing.assert_array_equal(panel.quantity.ravel(), [4, 2, 0, 1])
+    months = read_sales(path, {"date": "week"}, first_date="2024-01-01", period="month")
+    assert months.dates.astype(str).tolist() == ["2023-12-01", "2024-01-01", "2024-02-01", "2024-03-01"]
+    with pytest.raises(ValueError, match=r"row 2: week '1.5' is not a whole number"):
+        read_sales(written("week,quantity\n1.5,1\n"), {"date": "week"}, first_date="2024-01-08")
+
+
+def test_revenue_is_no_demand_unless_told(written):
+    for header in ("date,store,sales", "date,item,Weekly_Sales", "date,item,Revenue"):
+        path = written(f"{header}\n2024-03-01,x,9.5\n")
+        with pytest.raises(ValueError, match="looks like revenue, which is money and no demand; revenue=True"):
+            read_sales(path)
+        assert read_sales(path, revenue=True).unit == "money"
+        assert read_sales(path, revenue=False).unit == "units"
+    assert read_sales(written("date,item,sales\n2024-03-01,x,9\n")).unit == "units"
+
+
+def test_months_and_entries_that_are_missing(written):
+    path = written("part,2024-03,2024-01\na,1,2\nb,,4\n")
+    with pytest.raises(ValueError, match=r"row 3, column 2024-03: quantity '' is not a number \(see missing\)"):
+        read_wide(path, {"sku": "part"})
+    panel = read_wide(path, {"sku": "part"}, missing="unavailable")
+    assert (panel.period, panel.dates.astype(str).tolist()) == ("month", ["2024-01-01", "2024-02-01", "2024-03-01"])
+    np.testing.assert_array_equal(panel.quantity[:, 0], [[2, 4], [0, 0], [1, 0]])
+    np.testing.assert_array_equal(panel.available[:, 0], [[1, 1], [1, 1], [1, 0]])
+    assert read_wide(path, {"sku": "part"}, missing="zero").available.all()
+    numbered = read_wide(written("part,t_1,t_13\na,1,2\n"), first_date="2024-01-15", period="month")
+    assert numbered.dates[[0, -1]].astype(str).tolist() == ["2024-01-01", "2025-01-01"]
+    long = read_sales(written("date,quantity\n2024-01-01,1\n2024-03-01,1\n2024-07-01,1\n"))
+    assert (long.period, len(long.dates)) == ("month", 7)
+    with pytest.raises(ValueError, match="period 'month' needs all dates to be the first of a month"):
+        read_sales(written(LONG), period="month")
+
+
+def test_the_sheets_of_a_workbook_are_one_table(tmp_path):
+    pytest.importorskip("fastexcel", reason="needs the extra excel")
+    rows = [line.split(",") for line in LONG.splitlines()]
+    path = workbook(tmp_path / "sales.xlsx", a=rows[:2], b=[rows[0], *rows[2:]])
+    plain = tmp_path / "sales.csv"
+    plain.write_text(LONG)
+    np.testing.assert_array_equal(read_sales(path).quantity, read_sales(plain).quantity)
+
+
 @real
 def test_dense_and_sparse_versions_of_the_same_sales_agree():
     dense = read_sales(REAL / "generic_long" / "demand.csv.gz")
@@ -289,3 +369,60 @@ def test_other_shapes_of_real_files():
     assert not rossmann.available.all()  # the closed days of its column Open
     parts = read_wide(REAL / "spare_parts" / "manufacturing_with_costs.csv.gz")
     assert (parts.period, parts.quantity.shape[0]) == ("week", 150)
+
+
+@real
+def test_genuine_traps_of_other_files():
+    # The weekdays that the file gives are those of the day before.
+    bakery = REAL / "bakery" / "bakery.csv.gz"
+    panel = read_sales(
+        bakery, {"promotion": "promotion_currentweek"}, covariates=["temperature", "is_holiday", "is_schoolholiday"]
+    )
+    assert panel.quantity.shape == (1215, 24, 3)
+    assert (str(panel.dates[0]), panel.start_day % 7) == ("2016-01-02", 5)  # a Saturday
+    assert pl.read_csv(bakery)["weekday"][0] == "FRI"
+    shapes = {name: array.shape[1:] for name, array in panel.covariates.items()}
+    assert shapes == {"temperature": (24, 1), "is_holiday": (1, 1), "is_schoolholiday": (24, 1)}
+
+    items = read_sales(REAL / "store_item_demand" / "train.csv.gz")
+    assert (items.quantity.shape, items.unit) == ((1826, 5, 25), "units")  # "sales", but of items
+    dishes = ["calamari", "fish", "shrimp", "chicken", "koefte", "lamb", "steak"]
+    restaurant = read_sales(REAL / "yaz" / "yaz.csv", {"quantity": dishes}, covariates=["is_closed"])
+    assert restaurant.quantity[restaurant.covariates["is_closed"].ravel() == 1].sum() == 0
+
+    rossmann = REAL / "rossmann" / "train_top100.csv.gz"
+    walmart = REAL / "walmart_weekly"
+    for path in (rossmann, walmart / "train_sample.csv.gz", walmart / "Walmart_store_totals.csv"):
+        with pytest.raises(ValueError, match="looks like revenue"):
+            read_sales(path)
+    totals = read_sales(walmart / "Walmart_store_totals.csv", date_format="%d-%m-%Y", revenue=True)
+    assert (totals.period, str(totals.dates[0]), totals.unit) == ("week", "2010-02-05", "money")
+    sample = walmart / "train_sample.csv.gz"
+    with pytest.raises(ValueError, match=r"Weekly_Sales '-.*' is negative"):
+        read_sales(sample, {"sku": "Dept"}, revenue=True)
+    sampled = read_sales(sample, {"sku": "Dept"}, revenue=True, returns="drop", missing="unavailable")
+    assert sampled.available.sum() == 29334 - 80
+
+
+@real
+def test_genuine_parts_by_months_and_weeks():
+    cars = read_wide(REAL / "carparts" / "carparts_wide.csv.gz", {"sku": "part"}, missing="unavailable")
+    assert (cars.quantity.shape, cars.period) == ((51, 1, 1337), "month")
+    assert (~cars.available).sum() == 3008
+    assert not cars.available[-1, 0].all()  # all of them at the end of a part's life
+    refinery = REAL / "spare_parts" / "oil_refinery_with_stock_params.csv.gz"
+    with pytest.raises(ValueError, match=r"column 2001-08: quantity '-\d+.0' is negative"):
+        read_wide(refinery, {"sku": "Material"}, missing="unavailable")
+    panel = read_wide(refinery, {"sku": "Material"}, missing="unavailable", returns="drop")
+    assert panel.dates[[0, -1]].astype(str).tolist() == ["1997-01-01", "2001-08-01"]  # newest first in the file
+    for name, shape, period in (("BRAF", (84, 1, 1500), "month"), ("MAN", (150, 1, 696), "week")):
+        path = REAL / "spare_parts" / f"{name}_wide.csv.gz"
+        assert read_wide(path, first_date="2001-01-01", period=period).quantity.shape == shape
+    oranges = read_sales(
+        REAL / "dominicks_oj" / "oj_weekly.csv.gz",
+        {"date": "week", "sku": "brand", "promotion": "deal"},
+        first_date="1989-09-14",
+        period="week",
+        covariates=["feat"],
+    )
+    assert (oranges.quantity.shape, str(oranges.dates[0])) == ((121, 42, 11), "1990-06-14")
