@@ -97,7 +97,7 @@ def infer_columns(
     options: dict[str, Any] = {} if separator == "," else {"separator": separator}
     options |= {} if date_format is None else {"date_format": date_format}
     notes = [] if separator == "," else [f"separator {separator!r}"]
-    mapped = set((columns or {}).values()) if all(not isinstance(v, list) for v in (columns or {}).values()) else set()
+    mapped = {name for name in (columns or {}).values() if isinstance(name, str)}
     wide = _wide(path, head, [name for name in there if name not in mapped], columns or {}, options, notes)
     return wide or _long(path, head, there, dict(columns or {}), options, notes)
 
@@ -146,7 +146,7 @@ def _wide(
     if len(headed) >= 3:
         names = [*headed]
         notes.append(f"a column per {period or 'date'}, {names[0]} to {names[-1]}")
-    elif len(numbering) >= 3 and len(stems) == 1:
+    elif len(numbering) >= 3 and len(stems) == 1 and not any(is_called(name, "date") for name in there):
         names, needs = [*numbering], ("first_date", "period")
         notes.append(f"numbered periods, {names[0]} to {names[-1]}: number 1 has a date, which the file does not tell")
     else:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from jaxinv.data.columns import listed, match, numbers, period_columns, refuse_money, require, text
+from jaxinv.data.columns import KNOWN_NAMES, listed, match, numbers, period_columns, refuse_money, require, text
 from jaxinv.data.dense import from_matrix, from_rows
 from jaxinv.data.panel import Date, DemandPanel, Period
 from jaxinv.data.rows import Returns, Rows, parse
-from jaxinv.data.source import ROW, SHEET, header, load, read, scan
+from jaxinv.data.source import ROW, SHEET, header, read, scan
 
 if TYPE_CHECKING:
     import polars as pl
@@ -67,18 +67,19 @@ def read_sales(
     import polars as pl
 
     _check_options(returns=returns, missing=missing, period=period)
-    frame, columns = load(path, separator, encoding), dict(columns or {})
-    there = [name for name in frame.columns if name not in (ROW, SHEET)]
+    table, columns = scan(path, separator, encoding), dict(columns or {})
+    there = header(path, table)
     if not isinstance(columns.get("quantity", ""), str | None):
-        frame, columns = _melted(frame, columns, path)
-    names = match([name for name in frame.columns if name not in (ROW, SHEET)], columns, path)  # type: ignore[arg-type]
+        table, columns = _melted(table, there, columns, path)
+    names = match(header(path, table), columns, path)  # type: ignore[arg-type]
     refuse_money(names, revenue, path)
     require(there, covariates, path)
-    doubly = sorted(set(covariates) & {*names, *names.values()})
+    doubly = sorted(set(covariates) & {*KNOWN_NAMES, *names.values()})
     if doubly:
         raise ValueError(f"covariates: {listed(doubly)} are roles, or columns that have one")
-    kept = [pl.col(name) for name in (ROW, SHEET) if name in frame.columns]
-    raw = frame.select(*kept, *(pl.col(name).alias(role) for role, name in names.items()), *covariates)
+    kept = [name for name in (ROW, SHEET) if name in table.collect_schema()]
+    table = table.select(*kept, *(pl.col(name).alias(role) for role, name in names.items()), *covariates)
+    raw = read(path, table.collect)
     raw = raw.filter(~pl.all_horizontal(pl.col(*names).is_null()))  # blank lines
     if raw.is_empty():
         raise ValueError(f"{path} has no rows; its columns are {listed(there)}")
@@ -174,15 +175,15 @@ def read_matrix(
         return matrix(None)
 
 
-def _melted(frame: "pl.DataFrame", columns: Columns, path: Any) -> tuple["pl.DataFrame", dict[str, Any]]:
+def _melted(
+    table: "pl.LazyFrame", there: list[str], columns: Columns, path: Any
+) -> tuple["pl.LazyFrame", dict[str, Any]]:
     """A table with columns of a SKU each as one with a row per SKU, and what its columns are."""
-    listed_columns = list(columns["quantity"])  # type: ignore[arg-type]
-    for name in listed_columns:
-        if name not in frame.columns:
-            raise ValueError(f"{path} has no column {name!r} for quantity; its columns are {listed(frame.columns)}")
-    others = [name for name in frame.columns if name not in listed_columns]
+    skus = list(columns["quantity"])  # type: ignore[arg-type]
+    require(there, skus, path)
+    others = [name for name in table.collect_schema() if name not in skus]
     sku, quantity = "column of the SKU", "quantity in the column"
-    long = frame.unpivot(on=listed_columns, index=others, variable_name=sku, value_name=quantity)
+    long = table.unpivot(on=skus, index=others, variable_name=sku, value_name=quantity)
     return long, {**columns, "sku": sku, "quantity": quantity}
 
 

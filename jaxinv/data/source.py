@@ -54,10 +54,11 @@ def load(
     Raises as :func:`scan` does, and ``ValueError`` where a column is not there.
     """
     table = scan(path, separator, encoding)
+    if keep is not None:  # before columns are chosen: what rows are kept by need not be wanted
+        table = table.filter(keep)
     if columns is not None:
         require(header(path, table), columns, path)
-        # Rows first: what they are kept by need not be wanted.
-        table = (table if keep is None else table.filter(keep)).select(ROW, *columns)
+        table = table.select(ROW, *columns)
     return read(path, table.collect)
 
 

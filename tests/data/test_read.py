@@ -269,7 +269,7 @@ def test_a_column_per_sku(written):
     assert panel.skus == ("fish", "lamb")
     np.testing.assert_array_equal(panel.quantity[:, 0], [[1, 2], [3, 4]])
     assert panel.covariates["rain"].shape == (2, 1, 1)
-    with pytest.raises(ValueError, match="no column 'beef' for quantity"):
+    with pytest.raises(ValueError, match="no column 'beef'"):
         read_sales(path, {"quantity": ["lamb", "beef"]})
 
 
