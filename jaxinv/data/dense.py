@@ -138,13 +138,11 @@ def time_axis(days: np.ndarray, period: Period | None, path: Any) -> tuple[np.nd
         raise ValueError(f"{path}: period 'month' needs all dates to be the first of a month")
     if period is None:
         period = "day" if len(days) < 3 else "month" if monthly else "week" if weekly else "day"
-    unit = {"day": "D", "week": "W", "month": "M"}[period]
-    first, last = (day.astype("datetime64[D]") for day in days[[0, -1]])
     if period == "month":
-        count = (last.astype("datetime64[M]") - first.astype("datetime64[M]")).astype(int) + 1
+        count = days[[0, -1]].astype("datetime64[M]").astype(int)
     else:
-        count = (last - first) // np.timedelta64(1, unit) + 1
-    return periods_from(first, int(count), period), period
+        count = days[[0, -1]].astype(int) // (7 if period == "week" else 1)
+    return periods_from(days[0], int(count[1] - count[0]) + 1, period), period
 
 
 def dense_shape(axis: np.ndarray, locations: tuple, skus: tuple, path: Any) -> tuple[int, int, int]:

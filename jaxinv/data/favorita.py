@@ -102,9 +102,10 @@ def _covariates(folder: str | Path, panel: DemandPanel) -> dict[str, np.ndarray]
     if oil is not None:
         table = load(oil, columns=["date", "dcoilwtico"])
         price, day = numbers(table["dcoilwtico"]), _dates(table, oil).to_numpy().astype("datetime64[D]")
-        given = price.is_not_null().to_numpy()
+        given = np.flatnonzero(price.is_not_null().to_numpy())
+        given = given[np.argsort(day[given])]
         last = np.searchsorted(day[given], panel.dates, side="right") - 1
-        found["oil_price"] = np.where(last < 0, np.nan, price.to_numpy()[given][np.maximum(last, 0)])
+        found["oil_price"] = np.where(last < 0, np.nan, price.to_numpy()[given[np.maximum(last, 0)]])
     return found
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -66,6 +67,9 @@ class Inferred:
         lacking = [name for name in self.needs if options.get(name) is None]
         if lacking:
             raise ValueError(f"{self.path} does not tell {listed(lacking)}: give them as arguments")
+        unknown = sorted(set(options) - set(inspect.signature(self.reader).parameters))
+        if unknown:
+            raise ValueError(f"{self.reader.__name__} has no argument {listed(unknown)}")
         return self.reader(self.path, **{**self.options, **options})
 
 
@@ -104,7 +108,7 @@ def infer_columns(
 
 def _public(path: Path) -> Inferred | None:
     """A public data set, recognised by its files and columns."""
-    folder, columns = (path, []) if path.is_dir() else (path.parent, [])
+    folder = path if path.is_dir() else path.parent
     if find(folder, "calendar.csv") and find(folder, "sell_prices.csv"):
         for kind in ("evaluation", "validation"):
             sales = find(folder, f"sales_train_{kind}.csv")

@@ -74,9 +74,11 @@ def read_m5(
     keep = chosen(store_id=stores, item_id=items)
     quantity, label = read_matrix(path, ["item_id", "store_id", "state_id"], columns, keep=keep)
     for name, choice in (("store_id", stores), ("item_id", items)):
-        absent = sorted(set(choice or ()) - set(label[name]))
-        if absent or label.is_empty():
-            raise ValueError(f"{path}: column {name} has no {listed(absent)}" if absent else f"{path} has no such rows")
+        absent = sorted({str(entry) for entry in choice or ()} - set(label[name]))
+        if absent:
+            raise ValueError(f"{path}: column {name} has no {listed(absent)}")
+    if label.is_empty():
+        raise ValueError(f"{path} has no row of these stores and items")
     panel = from_matrix(quantity, day.to_numpy()[rows], text(label["store_id"]), text(label["item_id"]), "day", path)
     del quantity  # of the size of the panel
     if len(panel.dates) != len(rows):

@@ -111,7 +111,7 @@ def read_master(
         assert name is not None
         value = numbers(table[name])
         if field in _EMPTY:
-            value = value.fill_null(_EMPTY[field]) if (text(table[name]) == "").any() else value
+            value = value.set(text(table[name]) == "", _EMPTY[field])
         rows.reject(~(value.is_finite() & (value >= 0)).fill_null(False), name, "is not a number from 0 on")
         known[field] = value.to_numpy()
         unit = (units_of_time or {}).get(field) or _parts(name)[1]

@@ -67,11 +67,13 @@ def test_a_column_per_period(tmp_path):
     numbered = infer(tmp_path, "sku,t_1,t_2,t_3\na,1,2,3\n")
     assert numbered.needs == ("first_date", "period")
     assert "first_date=..., period=..." in str(numbered)
-    features = infer(tmp_path, "date,quantity,lag_1,lag_2,lag_3\n2024-01-01,1,2,3,4\n")
-    assert features.reader is read_sales
     with pytest.raises(ValueError, match="does not tell 'period'"):
         numbered.read(first_date="2024-01-01")
     assert len(numbered.read(first_date="2024-01-01", period="month").dates) == 3
+    with pytest.raises(ValueError, match="read_wide has no argument 'revenue'"):
+        numbered.read(first_date="2024-01-01", period="month", revenue=True)
+    features = infer(tmp_path, "date,quantity,lag_1,lag_2,lag_3\n2024-01-01,1,2,3,4\n")
+    assert features.reader is read_sales
 
 
 def test_what_cannot_be_inferred_is_told(tmp_path):

@@ -53,6 +53,7 @@ def test_columns_and_units_that_are_told(tmp_path):
     [
         ("a,1,", "a,cheap,", "master.csv, row 3: Unit Cost 'cheap' is not a number from 0 on"),
         ("a,1,", "a,-1,", "row 3: Unit Cost '-1' is not a number from 0 on"),
+        (",50,", ",many,", "row 3: MOQ 'many' is not a number"),
         ("a,1,7", "a,1,", r"row 3: Lead Time \(days\) '' is not a number"),
         ("a,1", "b,1", "row 3: SKU 'b' stands in a row before"),
         ("a,1", ",1", "row 3: SKU '' is missing"),
