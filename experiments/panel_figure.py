@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from jaxinv.data import DemandPanel, PanelStatistics
 from jaxinv.data.statistics import ADI, CLASSES, CV2
@@ -50,6 +51,7 @@ def draw(panel: DemandPanel, found: PanelStatistics, *, title: str) -> Figure:
     for axes in (classes, dispersion):
         axes.set(xscale="log", yscale="log")
         for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.set_major_formatter("{x:g}")
             axis.set_minor_formatter("")
     for axes, (name, labels, factors) in zip(rest, shown, strict=False):

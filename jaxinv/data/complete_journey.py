@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -39,8 +39,8 @@ def read_complete_journey(
     """
     import polars as pl
 
-    if by not in By.__args__:  # type: ignore[attr-defined]
-        raise ValueError(f"by must be one of {', '.join(By.__args__)}, got {by!r}")  # type: ignore[attr-defined]
+    if by not in get_args(By):
+        raise ValueError(f"by must be one of {', '.join(get_args(By))}, got {by!r}")
     path = _path(folder, "transactions")
     columns = ["store_id", "product_id", "quantity", "sales_value", "transaction_timestamp"]
     table = load(path, columns=columns)
@@ -48,7 +48,7 @@ def read_complete_journey(
     rows = Rows(table, names, path)
     time = table["transaction_timestamp"]
     if not time.dtype.is_temporal():
-        time = text(time).str.head(19).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False)
+        time = text(time).str.head(19).str.replace("T", " ").str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False)
     rows.reject(time.is_null(), "transaction_timestamp", "is not a time like 2017-01-01 11:53:26")
     for name in ("quantity", "sales_value"):
         value = numbers(table[name])

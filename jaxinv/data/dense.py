@@ -25,10 +25,9 @@ def from_rows(
     """Panel of rows with date, location, sku and quantity and, where there are such columns, price, promotion,
     available and ``covariates``, over all periods from the first to the last of the dates ``covered``.
 
-    Rows of the same cell are summed; cells without one are 0, and pairs of location and SKU without one not available;
-    if the file is ``sparse``, leaving out rows of which nothing is known, nor are those cells.
-    Covariates are means of the rows of a cell. One that is the same for all SKUs of a location, or everywhere, on each
-    date is so for the cells without a row, too.
+    Rows of the same cell are summed; cells without one are 0, and pairs of location and SKU without one not available.
+    Of a ``sparse`` file, a sample of rows, no cell without one is. Covariates are means of the rows of a cell. One that
+    is the same for all SKUs of a location, or everywhere, on each date is so for the cells without a row, too.
     """
     import polars as pl
 
@@ -38,7 +37,8 @@ def from_rows(
         by_units = (pl.col("price") * pl.col("quantity")).sum() / units
         summed.append(pl.when(units > 0).then(by_units).otherwise(pl.col("price").mean()).alias("price"))
     summed += [pl.col(role).any() for role in ("promotion", "available") if role in sales.columns]
-    summed += [pl.col(name).mean() for name in covariates]
+    # Rounded, since the mean of equal numbers may differ from them in the last bit.
+    summed += [pl.col(name).mean().cast(pl.Float32) for name in covariates]
     sales = sales.group_by("date", "location", "sku").agg(summed)
 
     (locations, w), (skus, k) = numbered(sales["location"]), numbered(sales["sku"])

@@ -249,6 +249,8 @@ def test_covariates_are_held_as_small_as_they_are(written):
     np.testing.assert_array_equal(known["warm"], [[[1]], [[0]]])
     np.testing.assert_array_equal(known["rain"], [[[5], [np.nan]], [[7], [9]]])
     np.testing.assert_array_equal(known["shelf"], [[[1, 3], [np.nan] * 2], [[2, np.nan], [np.nan, 2]]])
+    several = written("date,item,quantity,rain\n" + 3 * "2024-03-01,a,1,0.1\n" + "2024-03-01,b,1,0.1\n", "several.csv")
+    assert read_sales(several, covariates=["rain"]).covariates["rain"].shape == (1, 1, 1)
     with pytest.raises(ValueError, match=r"row 2: note 'x' is not a number \(5 rows"):
         read_sales(path, covariates=["note"])
     with pytest.raises(ValueError, match="no column 'wind'"):
