@@ -154,10 +154,15 @@ class Remember(Probe):
         return jnp.bool_(False)
 
 
+@dataclasses.dataclass(frozen=True)
 class Together(Probe):
-    """Two agents, each with an observation of its own, and one-period episodes."""
+    """Two agents, each with an observation of its own."""
 
+    endless: bool = False
     num_agents = 2
+
+    def terminated(self, following, params):
+        return jnp.bool_(not self.endless)
 
     def num_initial_uniforms(self, params):
         return 2
@@ -184,10 +189,8 @@ class MatchOwn(Together):
     def action_space(self, params):
         return spaces.Discrete(2, (2,))
 
-    def transition(self, state, action, exo, params):
-        earned = jnp.array([1.0, 2.0]) * (action == state.exo) - state.exo[::-1]
-        following = state.replace(time=state.time + 1, exo=exo.next)
-        return following, core.Outcome(reward=earned, terminated=jnp.bool_(True), ledger=None)
+    def reward(self, state, action):
+        return jnp.array([1.0, 2.0]) * (action == state.exo) - state.exo[::-1]
 
 
 class Externality(Together):
@@ -196,8 +199,6 @@ class Externality(Together):
     def action_space(self, params):
         return spaces.Box(-jnp.ones((2, 1)), jnp.ones((2, 1)), (2, 1))
 
-    def transition(self, state, action, exo, params):
+    def reward(self, state, action):
         x = action[:, 0]
-        following = state.replace(time=state.time + 1, exo=exo.next)
-        reward = -((x - 0.3) ** 2) - x[::-1]
-        return following, core.Outcome(reward=reward, terminated=jnp.bool_(True), ledger=None)
+        return -((x - 0.3) ** 2) - x[::-1]

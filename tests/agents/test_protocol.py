@@ -55,8 +55,8 @@ LEARNERS = {
     ),
     "Pathwise": (Pathwise, ON_POLICY | {"env": Follow(), "warmup": 2}),
     # Several agents are a network and rewards of their own.
-    "IPPO": (IPPO, ON_POLICY | AGENTS | {"env": probes.MatchOwn(), "num_epochs": 2, "num_minibatches": 2}),
-    "MADDPG": (MADDPG, OFF_POLICY | AGENTS | {"env": probes.Externality(), "target_noise": 0.2}),
+    "IPPO": (IPPO, ON_POLICY | AGENTS | {"env": probes.MatchOwn(endless=True), "num_epochs": 2, "num_minibatches": 2}),
+    "MADDPG": (MADDPG, OFF_POLICY | AGENTS | {"env": probes.Externality(endless=True), "target_noise": 0.2}),
 }
 # Another value of every number.
 CHANGES = {
