@@ -3,6 +3,8 @@
 from jaxinv.forecast.backtest import SCORES, Backtest, backtest
 from jaxinv.forecast.base import Fitted, Forecast, Forecaster, RollingForecast
 from jaxinv.forecast.intermittent import SBA, TSB, Croston
+from jaxinv.forecast.networks import GRU, Convolution, Transformer
+from jaxinv.forecast.neural import FittedNeural, Neural
 from jaxinv.forecast.smoothing import (
     ExponentialSmoothing,
     HoltWinters,
@@ -13,20 +15,25 @@ from jaxinv.forecast.smoothing import (
 )
 
 __all__ = [
+    "GRU",
     "SBA",
     "SCORES",
     "TSB",
     "Backtest",
+    "Convolution",
     "Croston",
     "ExponentialSmoothing",
     "Fitted",
+    "FittedNeural",
     "Forecast",
     "Forecaster",
     "HoltWinters",
     "MovingAverage",
     "Naive",
+    "Neural",
     "RollingForecast",
     "SeasonalNaive",
+    "Transformer",
     "WeekdayQuantile",
     "backtest",
 ]

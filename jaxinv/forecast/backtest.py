@@ -36,6 +36,11 @@ class Backtest:
     sums: dict[str, Array]
     block: int = struct.static(1)  # dates whose forecasts overlap
 
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """Those of ``SCORES`` that its sums give: all, but of peers that do not forecast lead-time demand."""
+        return tuple(name for name, parts in SCORES.items() if set(parts) <= set(self.sums))
+
     def score(self, name: str, key: Array | None = None) -> Interval:
         """One of ``SCORES`` with a 95 % interval over dates and series like these."""
         return self._interval(*self._ratio(name), key)

@@ -3,11 +3,12 @@ future may bring.
 
 The predictive distribution is the same for all: sample path s is the point forecast of the next H periods plus the
 errors that the method made in H successive past periods, forecast from one date as it would have been then. The most
-recent ``num_paths`` such dates are used. Taking errors of all steps of one date together keeps their dependence, which
-the spread of lead-time demand hangs on (a level that is wrong is wrong in all periods); nothing is assumed of their
-shape. Paths are cut at 0 and, where all demand that was fitted is whole, rounded. Only errors that were complete
-before the date of the forecast are used. An error of a period in which a series was not observed is that of the same
-step from the date before; where there is none at all, as ahead of the first H + 1 periods, it is 0.
+recent ``num_paths`` such dates are used, of daily panels by default those on the same weekday. Taking errors of all
+steps of one date together keeps their dependence, which the spread of lead-time demand hangs on (a level that is wrong
+is wrong in all periods); nothing is assumed of their shape. Paths are cut at 0 and, where all demand that was fitted is
+whole, rounded. Only errors that were complete before the date of the forecast are used. An error of a period in which a
+series was not observed is that of the same step from the date before; where there is none at all, as ahead of the first
+H + 1 periods, it is 0.
 """
 
 import dataclasses
@@ -24,7 +25,7 @@ from jax import Array
 from jaxinv import struct
 from jaxinv.data import DemandPanel
 from jaxinv.forecast.base import Fitted, check_fields
-from jaxinv.forecast.series import Series
+from jaxinv.forecast.series import SEASON, Series
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ class Classical:
     """
 
     num_paths: int = 100  # past dates whose errors are used
-    same_phase: bool = False  # only errors from dates of the same weekday (of weeks, of the same one in the year)
+    same_weekday: bool = True  # of daily panels: only errors from dates on the same weekday, which have its spread
 
     def __post_init__(self):
         check_fields(self, num_paths=(1, 10_000))
@@ -120,7 +121,7 @@ class FittedClassical(Fitted):
             phases = (series.phase[origin - 1] + 1 + steps) % season
             return jax.vmap(lambda one: method.ahead(one, phases), out_axes=1)(outlook)
 
-        stride = season if method.same_phase else 1
+        stride = season if method.same_weekday and season == SEASON["day"] else 1
         last = origin - -(-horizon // stride) * stride  # the last date whose errors are complete
         count = jnp.clip((last - 1) // stride + 1, 1, method.num_paths)
         dates = last - stride * (jnp.arange(method.num_paths) % count)  # in turn, where there are fewer

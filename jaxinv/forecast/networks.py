@@ -3,7 +3,7 @@ are trained, and one period at a time after a history, along many paths that sha
 
     outputs, memory = network(x)                      x [B, L, F], outputs [B, L, hidden]
     own = network.begin(memory, paths, horizon)       what each path adds, leaves [B, S, ...]
-    output, own = network.step(memory, own, x, i)     x [B, S, F] of the period i after the history, output [B, S, hidden]
+    output, own = network.step(memory, own, x, i)     x [B, S, F] of period i ahead, output [B, S, hidden]
 """
 
 from typing import Any
@@ -94,9 +94,7 @@ class Transformer(nn.Module):
         self.query, self.keys, self.values = (
             [nn.DenseGeneral((self.num_heads, self.hidden // self.num_heads)) for _ in each] for _ in range(3)
         )
-        self.bias = [
-            self.param(f"bias_{i}", nn.initializers.normal(0.02), (self.num_heads, self.window)) for i in each
-        ]
+        self.bias = [self.param(f"bias_{i}", nn.initializers.normal(0.02), (self.num_heads, self.window)) for i in each]
         self.merge = [nn.DenseGeneral(self.hidden, axis=(-2, -1)) for _ in each]
         self.normal_dense = [nn.LayerNorm() for _ in each]
         self.widen = [nn.Dense(2 * self.hidden) for _ in each]
@@ -145,7 +143,7 @@ class Transformer(nn.Module):
         return self.query[layer](normal) / jnp.sqrt(self.hidden // self.num_heads)
 
     def _by_distance(self, layer: int, distance: Array) -> Array:
-        """What scores of periods that lie ``distance`` [..., K] back are moved by, [..., heads, K]; out of sight, far."""
+        """What moves the scores of periods that lie ``distance`` [..., K] back, [..., heads, K]; far, out of sight."""
         bias = self.bias[layer][:, jnp.clip(distance, 0, self.window - 1)]
         seen = (distance >= 0) & (distance < self.window)
         return jnp.moveaxis(jnp.where(seen[None], bias, -1e9), 0, -2)

@@ -17,7 +17,7 @@ from jax import Array
 from jaxinv import struct
 from jaxinv.data import DemandPanel
 from jaxinv.forecast.base import Fitted, check_fields
-from jaxinv.forecast.networks import NETWORKS, GRU
+from jaxinv.forecast.networks import GRU, NETWORKS
 from jaxinv.forecast.outputs import Mixture
 from jaxinv.forecast.series import Series
 from jaxinv.forecast.training import Windows, train
@@ -62,7 +62,7 @@ class Neural:
         """
         windows = self._windows(panels)
         example = windows.window(jnp.int32(0), windows.first[0]).inputs()[None]
-        params = self.model.init(jax.random.key(self.seed), example)["params"]
+        params = jax.jit(self.model.init)(jax.random.key(self.seed), example)["params"]
         return self._trained(params, windows)
 
     def _windows(self, panels: Sequence[DemandPanel]) -> Windows:
@@ -70,7 +70,7 @@ class Neural:
 
     def _trained(self, params: Any, windows: Windows) -> "FittedNeural":
         params, losses = train(
-            self.loss, params, windows, jax.random.key(self.seed + 1),
+            self.model, params, windows, jax.random.key(self.seed + 1),
             steps=self.steps, batch=self.batch, learning_rate=jnp.float32(self.learning_rate),
         )  # fmt: skip
         if not np.isfinite(losses).all():
@@ -80,16 +80,6 @@ class Neural:
     @property
     def model(self) -> "Model":
         return Model(self.network, self.components)
-
-    def loss(self, params: Any, windows: Window) -> Array:
-        """Mean of -log likelihood of the observed periods after the contexts of ``windows`` [batch]."""
-        raw, _ = self.model.apply({"params": params}, jax.vmap(Window.inputs)(windows))
-        ahead = slice(self.context, None)
-        demand, observed = windows.demand[:, ahead], windows.observed[:, ahead]
-        scale = jnp.broadcast_to(windows.scale[:, None], demand.shape)
-        whole = jnp.broadcast_to(windows.whole[:, None], demand.shape)
-        log_prob = Mixture.of(raw[:, ahead], scale).log_prob(demand, whole)
-        return -jnp.sum(jnp.where(observed, log_prob, 0.0)) / jnp.maximum(jnp.sum(observed), 1)
 
 
 class Model(nn.Module):
@@ -131,7 +121,9 @@ class FittedNeural(Fitted):
         scaler to keep."""
         config = {spec.name: getattr(self.config, spec.name) for spec in dataclasses.fields(self.config)}
         network = self.config.network
-        own = {f.name: getattr(network, f.name) for f in dataclasses.fields(network) if f.name not in ("parent", "name")}
+        own = {
+            f.name: getattr(network, f.name) for f in dataclasses.fields(network) if f.name not in ("parent", "name")
+        }
         config["network"] = {"name": type(network).__name__, **own}
         return serialization.msgpack_serialize({"config": config, "params": self.params, "losses": self.losses})
 

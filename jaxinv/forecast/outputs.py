@@ -41,7 +41,9 @@ class Mixture:
     def log_prob(self, demand: Array, whole: Array) -> Array:
         """[...] of ``demand`` [...]; for what is not ``whole`` [...] a density where it is not 0."""
         y, m, r = demand[..., None], self.mean, self.shape
-        count = gammaln(y + r) - gammaln(r) - gammaln(y + 1.0) - r * jnp.log1p(m / r) + y * (jnp.log(m) - jnp.log(r + m))
+        count = (
+            gammaln(y + r) - gammaln(r) - gammaln(y + 1.0) - r * jnp.log1p(m / r) + y * (jnp.log(m) - jnp.log(r + m))
+        )
         some = jnp.where(y > 0, y, 1.0)  # a gradient of log(0) would be no number
         density = r * (jnp.log(r) - jnp.log(m)) + (r - 1.0) * jnp.log(some) - r * some / m - gammaln(r)
         of_components = jnp.where(whole[..., None], count, jnp.where(y > 0, density, -jnp.inf))

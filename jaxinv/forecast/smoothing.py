@@ -50,11 +50,11 @@ class SeasonalNaive(Classical):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WeekdayQuantile(Classical):
-    """Past demand itself, by weekday: path s is what was sold in as many periods as are forecast, that many whole
-    weeks ago, so that quantiles are the empirical ones of the weekday over the last ``num_paths`` weeks."""
+    """Past demand itself, by weekday: path s is what was sold in as many periods as are forecast, whole weeks ago, so
+    that quantiles are the empirical ones of the weekday over the last ``num_paths`` weeks (of weekly panels, those of
+    the last weeks)."""
 
     num_paths: int = 26
-    same_phase: bool = True
 
     def start(self, season: int) -> Any:
         return jnp.float32(0.0)

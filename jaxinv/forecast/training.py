@@ -1,9 +1,10 @@
 """Random windows of panels, and the optimiser that learns from them: all of a training is one compiled scan."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +13,7 @@ from jax import Array
 
 from jaxinv import struct
 from jaxinv.data import DemandPanel
+from jaxinv.forecast.outputs import Mixture
 from jaxinv.forecast.series import Series
 from jaxinv.forecast.windows import COLUMNS, Planned, Window
 
@@ -91,9 +93,20 @@ class Windows:
         return Window.cut(rows, self.context, self.whole[series], self.lag[series], self.prices_planned)
 
 
-@partial(jax.jit, static_argnames=("loss", "steps", "batch"))
+def loss(model: nn.Module, params: Any, windows: Window, context: int) -> Array:
+    """Mean of -log likelihood of the observed periods after the contexts of ``windows`` [batch]."""
+    raw, _ = model.apply({"params": params}, jax.vmap(Window.inputs)(windows))
+    ahead = slice(context, None)
+    demand, observed = windows.demand[:, ahead], windows.observed[:, ahead]
+    scale = jnp.broadcast_to(windows.scale[:, None], demand.shape)
+    whole = jnp.broadcast_to(windows.whole[:, None], demand.shape)
+    log_prob = Mixture.of(raw[:, ahead], scale).log_prob(demand, whole)
+    return -jnp.sum(jnp.where(observed, log_prob, 0.0)) / jnp.maximum(jnp.sum(observed), 1)
+
+
+@partial(jax.jit, static_argnames=("model", "steps", "batch"))
 def train(
-    loss: Callable[[Any, Window], Array],
+    model: nn.Module,
     params: Any,
     windows: Windows,
     key: Array,
@@ -102,8 +115,8 @@ def train(
     batch: int,
     learning_rate: Array,
 ) -> tuple[Any, Array]:
-    """(running mean of the weights, losses [steps]) of Adam on ``loss(params, windows [batch])``, its rate rising over
-    the first part in twenty and then falling to 0 as a cosine does."""
+    """(running mean of the weights, losses [steps]) of Adam on :func:`loss`, its rate rising over the first part in
+    twenty and then falling to 0 as a cosine does."""
 
     def optimiser(rate: Array) -> optax.GradientTransformation:
         return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rate, weight_decay=1e-4))
@@ -111,7 +124,7 @@ def train(
     def step(carry: tuple[Any, Any, Any], inputs: tuple[Array, Array]) -> tuple[tuple[Any, Any, Any], Array]:
         (params, mean, opt_state), (key, i) = carry, inputs
         sampled = jax.vmap(windows.sample)(jax.random.split(key, batch))
-        value, grads = jax.value_and_grad(loss)(params, sampled)
+        value, grads = jax.value_and_grad(loss, 1)(model, params, sampled, windows.context)
         part = i / steps
         rate = learning_rate * jnp.minimum(20.0 * part, 0.5 + 0.5 * jnp.cos(jnp.pi * part))
         updates, opt_state = optimiser(rate).update(grads, opt_state, params)

@@ -6,6 +6,7 @@ scale is all there is to a scaler, and needs no storing. Nothing of demand from 
 demand of each period before the one that is forecast, which when paths are drawn is the path's own.
 """
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -39,6 +40,7 @@ class Planned:
     pad: int = struct.static()
 
     @classmethod
+    @partial(jax.jit, static_argnums=0)
     def of(cls, series: Series) -> "Planned":
         pad = year = _YEAR[series.season]
 
@@ -107,7 +109,7 @@ class Window:
         relative = jnp.where((price > 0) & known.any(), jnp.log(jnp.where(price > 0, price, usual) / usual), 0.0)
         static = jnp.stack([
             jnp.log(scale) / 4.0,
-            jnp.log((past + 1e-2) / scale),
+            jnp.log(jnp.maximum(past / scale, 1e-2)),
             jnp.sum((demand[:context] == 0) & seen) / jnp.maximum(count, 1),
             count / context,
         ])  # fmt: skip

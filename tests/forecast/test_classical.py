@@ -139,13 +139,14 @@ def test_forecasts_after_every_period(method, slow):
             np.testing.assert_allclose(method.ahead(outlook, phases), expected, rtol=1e-4, atol=1e-5)
 
 
-@some(ExponentialSmoothing, SeasonalNaive, WeekdayQuantile)
-def test_paths_are_forecasts_plus_past_errors(method, slow):
+@pytest.mark.parametrize("same_weekday", [False, True])
+@some(ExponentialSmoothing, SeasonalNaive)
+def test_paths_are_forecasts_plus_past_errors(method, slow, same_weekday):
     horizon, origin, count = 5, 100, 8
-    fitted = dataclasses.replace(method, num_paths=count).fit(PANEL)
+    fitted = dataclasses.replace(method, num_paths=count, same_weekday=same_weekday).fit(PANEL)
     found = fitted.predict(PANEL.between(end=PANEL.dates[origin]), horizon).samples.reshape(count, horizon, -1)
-    stride = 7 if method.same_phase else 1
-    first = origin - (7 if method.same_phase else horizon)
+    stride = 7 if same_weekday else 1
+    first = origin - (7 if same_weekday else horizon)
     for series in range(SERIES.shape[1]):
         parameters = parameters_of(fitted, series)
         now = slow_forecast(slow, parameters, series, origin, horizon)
