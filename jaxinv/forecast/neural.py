@@ -20,8 +20,8 @@ from jaxinv.forecast.base import Fitted, check_fields
 from jaxinv.forecast.networks import GRU, NETWORKS
 from jaxinv.forecast.outputs import Mixture
 from jaxinv.forecast.series import Series
-from jaxinv.forecast.training import Windows, train
-from jaxinv.forecast.windows import COLUMNS, Planned, Window, recent
+from jaxinv.forecast.training import Windows, check_horizon, train
+from jaxinv.forecast.windows import COLUMNS, PAD, Planned, Window, recent
 
 _SERIES_AT_ONCE = 64  # whose paths are drawn together: more take memory and no less time
 
@@ -141,12 +141,13 @@ class FittedNeural(Fitted):
 
     def draw(self, known: Planned, series: Series, origin: Array, horizon: int, key: Array) -> Array:
         context, count = self.config.context, known.demand.shape[1]
-        start = origin + known.pad - context
+        check_horizon(horizon, series.season)
+        start = origin + PAD - context
 
         def rows(x: Array) -> Array:
             return jax.lax.dynamic_slice_in_dim(x, start, context + horizon)
 
-        whole, calendar = known.whole[origin + known.pad], rows(known.calendar)
+        whole, calendar = known.whole[origin + PAD], rows(known.calendar)
         columns = {name: rows(getattr(known, name)) for name in COLUMNS}
 
         def cut(one: dict[str, Array]) -> Window:

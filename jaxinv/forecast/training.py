@@ -15,7 +15,7 @@ from jaxinv import struct
 from jaxinv.data import DemandPanel
 from jaxinv.forecast.outputs import Mixture
 from jaxinv.forecast.series import Series
-from jaxinv.forecast.windows import COLUMNS, Planned, Window
+from jaxinv.forecast.windows import COLUMNS, PAD, YEAR, Planned, Window
 
 _KEPT = 0.99  # of the running mean of weights, a step
 
@@ -48,21 +48,22 @@ class Windows:
             if last < 2:
                 raise ValueError(f"panels[{number}] has {length} periods, too few to learn {horizon} periods ahead")
             series = Series.of(panel)
+            check_horizon(horizon, series.season)
             planned = Planned.of(series)
-            total = length + planned.pad
+            total = length + PAD
             demand = np.asarray(series.demand)
             sold = (demand > 0).any(0)
             if not sold.any():
                 raise ValueError(f"panels[{number}] holds no sales to learn from")
             count = demand.shape[1]
             often = np.sqrt(demand.sum(0) / np.maximum(np.asarray(series.observed).sum(0), 1)) * sold
-            begin = place + total * np.arange(count) + planned.pad - context
+            begin = place + total * np.arange(count) + PAD - context
             first = np.minimum(np.argmax(demand > 0, 0) + 1 + min(context // 2, last // 2), last)
             parts.append({
                 "rows": {name: np.asarray(getattr(planned, name)).T.reshape(-1) for name in COLUMNS},
                 "calendar": np.asarray(planned.calendar),
                 "begin": begin,
-                "begin_calendar": np.full(count, place_calendar + planned.pad - context),
+                "begin_calendar": np.full(count, place_calendar + PAD - context),
                 "first": first,
                 "last": np.full(count, last),
                 "whole": np.full(count, bool((demand == np.round(demand)).all())),
@@ -91,6 +92,12 @@ class Windows:
         start = self.begin_calendar[series] + origin
         rows["calendar"] = jax.lax.dynamic_slice_in_dim(self.calendar, start, length)
         return Window.cut(rows, self.context, self.whole[series], self.lag[series], self.prices_planned)
+
+
+def check_horizon(horizon: int, season: int) -> None:
+    """Raise ``ValueError`` where what was sold a year before lies ahead as well."""
+    if horizon > YEAR[season]:
+        raise ValueError(f"horizon must be at most {YEAR[season]} periods, a year, for networks; got {horizon}")
 
 
 def loss(model: nn.Module, params: Any, windows: Window, context: int) -> Array:

@@ -16,15 +16,16 @@ from jax import Array
 from jaxinv import struct
 from jaxinv.forecast.series import SEASON, Series
 
-_YEAR = {SEASON["day"]: 364, SEASON["week"]: 52}  # periods after which a year has passed, on the same weekday
+YEAR = {SEASON["day"]: 364, SEASON["week"]: 52}  # periods after which a year has passed, on the same weekday
+PAD = 364  # periods put before a series: the longest context, or year
 COLUMNS = ("demand", "observed", "open", "promotion", "price", "last_year", "last_year_observed", "mean")
 _LAG = {SEASON["day"]: 7, SEASON["week"]: 4}  # whose demand is also shown, beside the last one
 
 
 @struct.dataclass
 class Planned:
-    """N series over T periods as windows are cut from, with a year before in which nothing was observed; leaves
-    [T + pad, N] unless said otherwise."""
+    """N series over T periods as windows are cut from, with ``PAD`` before in which nothing was observed; leaves
+    [T + PAD, N] unless said otherwise."""
 
     demand: Array
     observed: Array
@@ -34,18 +35,17 @@ class Planned:
     last_year: Array  # demand a year ago
     last_year_observed: Array
     mean: Array  # of all observed demand before the period
-    calendar: Array  # [T + pad, C] weekday and time of the year
-    whole: Array  # [T + pad] bool: all demand before came in whole units
+    calendar: Array  # [T + PAD, C] weekday and time of the year
+    whole: Array  # [T + PAD] bool: all demand before came in whole units
     lag: Array  # [] int32 periods
-    pad: int = struct.static()
 
     @classmethod
     @partial(jax.jit, static_argnums=0)
     def of(cls, series: Series) -> "Planned":
-        pad = year = _YEAR[series.season]
+        year = YEAR[series.season]
 
         def padded(x: Array, value: Any) -> Array:
-            return jnp.pad(x, ((pad, 0), *((0, 0),) * (x.ndim - 1)), constant_values=value)
+            return jnp.pad(x, ((PAD, 0), *((0, 0),) * (x.ndim - 1)), constant_values=value)
 
         demand, observed = padded(series.demand, 0.0), padded(series.observed, False)
         seen = jnp.cumsum(observed, 0) - observed
@@ -63,7 +63,6 @@ class Planned:
             calendar=padded(_calendar(series), 0.0),
             whole=jnp.cumsum(fractional) - fractional == 0,
             lag=jnp.int32(_LAG[series.season]),
-            pad=pad,
         )
 
 

@@ -97,6 +97,16 @@ def test_windows_are_the_series_around_a_date():
     assert float(window.scale) == pytest.approx(expected, rel=1e-5)
 
 
+def test_early_windows_begin_before_the_series():
+    """Of weeks too, where a year is shorter than a context."""
+    for period in ("day", "week"):
+        demand = random_panel(periods=60, period=period)
+        windows = Windows.of([demand], 56, 6)
+        window = jax.jit(Windows.window)(windows, jnp.int32(1), jnp.int32(5))
+        np.testing.assert_array_equal(window.demand, [*[0.0] * 51, *demand.quantity[:11, 0, 1]])
+        assert not window.observed[:51].any()
+
+
 def test_inputs_are_free_of_scale():
     """But for the logarithm of the scale itself."""
     demand = random_panel(periods=60)
@@ -152,9 +162,11 @@ def test_dates_of_windows_lie_between_the_first_sale_and_the_end():
     [
         ([], "panels must hold at least one panel"),
         ([random_panel(periods=7)], r"panels\[0\] has 7 periods, too few to learn 6 periods ahead"),
+        ([random_panel(periods=99, period="week")], "horizon must be at most 52 periods, a year"),
         ([random_panel(), panel(np.zeros((40, 1, 1)))], r"panels\[1\] holds no sales"),
     ],
 )
 def test_panels_that_teach_nothing_are_refused(panels, message):
+    horizon = 60 if "year" in message else 6
     with pytest.raises(ValueError, match=message):
-        Windows.of(panels, 16, 6)
+        Windows.of(panels, 16, horizon)
