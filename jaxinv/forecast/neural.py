@@ -83,7 +83,7 @@ class Neural:
 
 
 class Model(nn.Module):
-    """A network over time and what it says of each period."""
+    """A network over time and what it says of each period, which is also told by the period's inputs directly."""
 
     network: nn.Module
     components: int
@@ -93,14 +93,14 @@ class Model(nn.Module):
 
     def __call__(self, x: Array) -> tuple[Array, Any]:
         outputs, memory = self.network(x)
-        return self.out(outputs), memory
+        return self.out(jnp.concatenate([outputs, x], -1)), memory
 
     def begin(self, memory: Any, paths: int, horizon: int) -> Any:
         return self.network.begin(memory, paths, horizon)  # type: ignore[attr-defined]
 
     def step(self, memory: Any, own: Any, x: Array, i: Array) -> tuple[Array, Any]:
         output, own = self.network.step(memory, own, x, i)  # type: ignore[attr-defined]
-        return self.out(output), own
+        return self.out(jnp.concatenate([output, x], -1)), own
 
 
 @struct.dataclass

@@ -106,7 +106,15 @@ class Window:
         usual = jnp.sum(price[:context] * known) / jnp.maximum(jnp.sum(known), 1)
         usual = jnp.where(usual > 0, usual, 1.0)
         relative = jnp.where((price > 0) & known.any(), jnp.log(jnp.where(price > 0, price, usual) / usual), 0.0)
+        # What its weekday sold in the context, drawn to the mean of all by as much as one day more would.
+        weekday = jnp.arange(len(demand)) % 7
+        sold = jnp.full(7, scale).at[weekday[:context]].add(demand[:context])
+        profile = jnp.log(sold / jnp.ones(7).at[weekday[:context]].add(seen) / scale)
+        profile = jnp.where(lag == 7, profile[weekday], 0.0)  # of days
+        week = seen & (jnp.arange(context) >= context - lag)
+        latest = (jnp.sum(demand[:context] * week) + scale) / (jnp.sum(week) + 1)
         static = jnp.stack([
+            jnp.log(latest / scale),
             jnp.log(scale) / 4.0,
             jnp.log(jnp.maximum(past / scale, 1e-2)),
             jnp.sum((demand[:context] == 0) & seen) / jnp.maximum(count, 1),
@@ -117,6 +125,7 @@ class Window:
             rows["open"][:, None],
             rows["promotion"][:, None],
             jnp.clip(relative, -2.0, 2.0)[:, None],
+            profile[:, None],
             last_year[:, None],
             rows["last_year_observed"][:, None],
             jnp.broadcast_to(static[None], (len(demand), len(static))),
