@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
-
 
 def long(panel: Any) -> Any:
     """A data frame with a row per series and period, of the series that were ever on sale; 0 where they were not."""
@@ -32,16 +30,19 @@ def models(season: int, horizon: int) -> list[Any]:
     ]  # fmt: skip
 
 
+def frequency(panel: Any) -> str:
+    return "D" if panel.period == "day" else f"W-{panel.dates[0].item():%a}".upper()
+
+
 def seconds_to_fit(panel: Any, season: int, horizon: int) -> dict[str, float]:
     """Of all series, by one process, each model after it ran once."""
     from statsforecast import StatsForecast  # type: ignore[reportMissingImports]
 
-    frame, freq = long(panel), "D" if panel.period == "day" else "W-" + panel.dates[0].item().strftime("%a").upper()
-    found = {}
+    frame, found = long(panel), {}
     for model in models(season, horizon):
         for _ in range(2):
             began = time.perf_counter()
-            StatsForecast(models=[model], freq=freq).fit(frame)
+            StatsForecast(models=[model], freq=frequency(panel)).fit(frame)
             found[f"statsforecast {model}"] = time.perf_counter() - began
     return found
 
@@ -52,11 +53,10 @@ def backtests(panel: Any, horizon: int, first: int, every: int) -> dict[str, tup
     from statsforecast import StatsForecast  # type: ignore[reportMissingImports]
 
     season = 7 if panel.period == "day" else 52
-    freq = "D" if panel.period == "day" else "W-" + panel.dates[0].item().strftime("%a").upper()
     origins = np.arange(first, len(panel.dates) - horizon + 1, every)
     used = panel.between(end=panel.dates[origins[-1] + horizon - 1] + np.timedelta64(1, "D"))
     seconds = seconds_to_fit(panel.between(end=panel.dates[first]), season, horizon)
-    made = StatsForecast(models=models(season, horizon), freq=freq).cross_validation(
+    made = StatsForecast(models=models(season, horizon), freq=frequency(panel)).cross_validation(
         df=long(used), h=horizon, n_windows=len(origins), step_size=every, level=[50, 80, 90]
     )
     made = made.sort_values(["unique_id", "cutoff", "ds"])
@@ -66,18 +66,17 @@ def backtests(panel: Any, horizon: int, first: int, every: int) -> dict[str, tup
         columns = [f"{name}-lo-90", f"{name}-lo-80", f"{name}-lo-50", name]
         columns += [f"{name}-hi-50", f"{name}-hi-80", f"{name}-hi-90"]
         quantiles = made[columns].to_numpy().reshape(-1, len(origins), horizon, len(columns))  # [N, O, H, Q]
-        found[f"statsforecast {name}"] = (
-            _backtest(panel, origins, np.moveaxis(quantiles, -1, 0)),
-            seconds[f"statsforecast {name}"],
-        )
+        test = _backtest(panel, origins, np.moveaxis(quantiles, -1, 0))
+        found[f"statsforecast {name}"] = test, seconds[f"statsforecast {name}"]
     return found
 
 
 def _backtest(panel: Any, origins: np.ndarray, quantiles: np.ndarray) -> Any:
-    """Of ``quantiles`` [Q, N, O, H] at ``LEVELS``, the fourth of them the mean too, cut at 0; 0 where all is shut."""
+    """Of ``quantiles`` [Q, N, O, H] at the usual levels, the fourth the mean too; none below 0, or where shut."""
     import jax.numpy as jnp
 
     from jaxinv.forecast import Backtest
+    from jaxinv.forecast.base import LEVELS
     from jaxinv.forecast.scores import quantile_loss
 
     available = panel.available.reshape(len(panel.dates), -1)

@@ -66,7 +66,8 @@ class Fitted:
     rest follows, jitted over all series at once."""
 
     def condition(self, series: Series) -> Any:
-        """What is known after each period, leaves [T, ...]: row t from periods 0..t alone."""
+        """All that paths are drawn from, computed once for all dates: what it holds of a period does not depend on
+        demand after that period."""
         raise NotImplementedError
 
     def draw(self, known: Any, series: Series, origin: Array, horizon: int, key: Array) -> Array:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from experiments import benchmark_forecasts, forecasters
-from experiments.benchmark_forecasts import Config, markdown, run
+from experiments.benchmark_forecasts import Config, run
+from experiments.forecast_table import markdown
 
 SALES = ["date,location,sku,quantity"]
 RNG = np.random.default_rng(0)
@@ -72,6 +73,12 @@ def test_settings_that_cannot_be_are_refused(fields, message):
 def test_too_few_dates_are_refused(sales, tmp_path):
     with pytest.raises(ValueError, match="test_days = 112 leaves 7 periods of sales to fit to"):
         run(Config(demand=(sales,), out=tmp_path))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("statsforecast") is not None, reason="statsforecast is installed")
+def test_peers_that_are_not_installed_are_said_so(sales, tmp_path):
+    with pytest.raises(ValueError, match="peers needs statsforecast, which is not installed"):
+        run(Config(demand=(sales,), peers=True, out=tmp_path))
 
 
 @pytest.mark.skipif(importlib.util.find_spec("statsforecast") is None, reason="needs the extra forecast-peers")
