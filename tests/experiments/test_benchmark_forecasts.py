@@ -38,7 +38,7 @@ def test_rows_are_paired_with_the_best_classical_method(sales, tmp_path):
     assert mean > 0
     page = (tmp_path / "forecasting.md").read_text()
     assert page == markdown(rows)
-    assert f"| naive | {naive['scores']['wql'][0]:.4f} | +{mean:.4f} (+{low:.4f} to +{high:.4f}) |" in page
+    assert f"| naive | {naive['scores']['wql'][0]:.4f} | {mean:+.4f} ({low:+.4f} to {high:+.4f}) |" in page
 
 
 def test_who_is_there_to_compare():
