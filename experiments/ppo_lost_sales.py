@@ -30,7 +30,7 @@ def run(config: Config) -> list[dict]:
     from jaxinv.agents import PPO
     from jaxinv.env import make
     from jaxinv.env.wrappers import DiscreteOrders
-    from jaxinv.evaluate.intervals import student_quantile
+    from jaxinv.intervals import student_quantile
     from jaxinv.solvers import reachable_chain, relative_value_iteration
     from jaxinv.train import fit
 

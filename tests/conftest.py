@@ -10,7 +10,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 # Most tests in these folders run a program once and take half the time where the compiler does less; others compute.
-_QUICKLY = {"agents", "compat", "contract", "demand", "env", "report"}
+_QUICKLY = {"agents", "compat", "contract", "demand", "env", "forecast", "report"}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,9 +1,9 @@
 """Simulation on common paths, key figures with intervals, and paired comparison."""
 
 from jaxinv.evaluate.evaluation import Evaluation, compare, evaluate, location_cost
-from jaxinv.evaluate.intervals import Interval, mean_interval, moving_block_bootstrap
 from jaxinv.evaluate.paths import Paths, sample_paths
 from jaxinv.evaluate.risk import Risk, cvar
+from jaxinv.intervals import Interval, mean_interval, moving_block_bootstrap
 
 __all__ = [
     "Evaluation",

@@ -9,9 +9,9 @@ from jax import Array
 
 from jaxinv import struct
 from jaxinv.env.core import Ledger, Policy
-from jaxinv.evaluate.intervals import Interval, mean_interval
 from jaxinv.evaluate.paths import Paths
 from jaxinv.evaluate.risk import cvar
+from jaxinv.intervals import Interval, mean_interval
 
 _PERIODS_PER_YEAR = 365.0
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from jaxinv.evaluate import mean_interval, moving_block_bootstrap
-from jaxinv.evaluate.intervals import student_quantile
+from jaxinv.intervals import student_quantile
 
 
 def autoregressive(rng, shape, correlation=0.6):

@@ -1,0 +1,146 @@
+"""Random windows of panels, and the optimiser that learns from them: all of a training is one compiled scan."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+
+from jaxinv import struct
+from jaxinv.data import DemandPanel
+from jaxinv.forecast.outputs import Mixture
+from jaxinv.forecast.series import Series
+from jaxinv.forecast.windows import COLUMNS, PAD, YEAR, Planned, Window
+
+_KEPT = 0.99  # of the running mean of weights, a step
+
+
+@struct.dataclass
+class Windows:
+    """M series of several panels, one after the other, to cut windows from."""
+
+    rows: dict[str, Array]  # [sum of periods] each of COLUMNS, series by series
+    calendar: Array  # [sum of the panels' periods, C]
+    begin: Array  # [M] int32 where a series begins in rows
+    begin_calendar: Array  # [M] int32 and its panel in calendar
+    first: Array  # [M] int32 least date of a window: some periods after the first sale
+    last: Array  # [M] int32 greatest
+    whole: Array  # [M] bool
+    lag: Array  # [M] int32
+    chance: Array  # [M] of this series or one before it
+    context: int = struct.static()
+    horizon: int = struct.static()
+    prices_planned: bool = struct.static()
+
+    @classmethod
+    def of(cls, panels: Sequence[DemandPanel], context: int, horizon: int, prices_planned: bool = False) -> "Windows":
+        """Raises ``ValueError`` where there is no panel, or one is too short or without sales."""
+        if not panels:
+            raise ValueError("panels must hold at least one panel to train on")
+        parts, place, place_calendar = [], 0, 0
+        for number, panel in enumerate(panels):
+            length, last = len(panel.dates), len(panel.dates) - horizon
+            if last < 2:
+                raise ValueError(f"panels[{number}] has {length} periods, too few to learn {horizon} periods ahead")
+            series = Series.of(panel)
+            check_horizon(horizon, series.season)
+            planned = Planned.of(series)
+            total = length + PAD
+            demand = np.asarray(series.demand)
+            sold = (demand > 0).any(0)
+            if not sold.any():
+                raise ValueError(f"panels[{number}] holds no sales to learn from")
+            count = demand.shape[1]
+            often = np.sqrt(demand.sum(0) / np.maximum(np.asarray(series.observed).sum(0), 1)) * sold
+            begin = place + total * np.arange(count) + PAD - context
+            first = np.minimum(np.argmax(demand > 0, 0) + 1 + min(context // 2, last // 2), last)
+            parts.append({
+                "rows": {name: np.asarray(getattr(planned, name)).T.reshape(-1) for name in COLUMNS},
+                "calendar": np.asarray(planned.calendar),
+                "begin": begin,
+                "begin_calendar": np.full(count, place_calendar + PAD - context),
+                "first": first,
+                "last": np.full(count, last),
+                "whole": np.full(count, bool((demand == np.round(demand)).all())),
+                "lag": np.full(count, int(planned.lag)),
+                "chance": often / often.sum() / len(panels),
+            })  # fmt: skip
+            place, place_calendar = place + total * count, place_calendar + total
+        joined = jax.tree.map(lambda *each: jnp.asarray(np.concatenate(each)), *parts)
+        joined["chance"] = jnp.cumsum(joined["chance"])
+        return cls(**joined, context=context, horizon=horizon, prices_planned=prices_planned)
+
+    def sample(self, key: Array) -> Window:
+        """A series by chance, at a date of it."""
+        u, v = jax.random.uniform(key, (2,))
+        series = jnp.searchsorted(self.chance, u * self.chance[-1], side="right")
+        series = jnp.minimum(series, len(self.chance) - 1)
+        first, last = self.first[series], self.last[series]
+        origin = jnp.minimum(first + (v * (last - first + 1)).astype(jnp.int32), last)
+        return self.window(series, origin)
+
+    def window(self, series: Array, origin: Array) -> Window:
+        """Around a date of a series, which was preceded by ``origin`` periods."""
+        length = self.context + self.horizon
+        start = self.begin[series] + origin
+        rows = {name: jax.lax.dynamic_slice_in_dim(x, start, length) for name, x in self.rows.items()}
+        start = self.begin_calendar[series] + origin
+        rows["calendar"] = jax.lax.dynamic_slice_in_dim(self.calendar, start, length)
+        return Window.cut(rows, self.context, self.whole[series], self.lag[series], self.prices_planned)
+
+
+def check_horizon(horizon: int, season: int) -> None:
+    """Raise ``ValueError`` where what was sold a year before lies ahead as well."""
+    if horizon > YEAR[season]:
+        raise ValueError(f"horizon must be at most {YEAR[season]} periods, a year, for networks; got {horizon}")
+
+
+def loss(model: nn.Module, params: Any, windows: Window, context: int) -> Array:
+    """Mean of -log likelihood of the observed periods after the contexts of ``windows`` [batch]."""
+    raw, _ = model.apply({"params": params}, jax.vmap(Window.inputs)(windows))
+    ahead = slice(context, None)
+    demand, observed = windows.demand[:, ahead], windows.observed[:, ahead]
+    scale = jnp.broadcast_to(windows.scale[:, None], demand.shape)
+    whole = jnp.broadcast_to(windows.whole[:, None], demand.shape)
+    log_prob = Mixture.of(raw[:, ahead], scale).log_prob(demand, whole)
+    return -jnp.sum(jnp.where(observed, log_prob, 0.0)) / jnp.maximum(jnp.sum(observed), 1)
+
+
+@partial(jax.jit, static_argnames=("model", "steps", "batch"))
+def train(
+    model: nn.Module,
+    params: Any,
+    windows: Windows,
+    key: Array,
+    *,
+    steps: int,
+    batch: int,
+    learning_rate: Array,
+) -> tuple[Any, Array]:
+    """(running mean of the weights, losses [steps]) of Adam on :func:`loss`, its rate rising over the first part in
+    twenty and then falling to 0 as a cosine does."""
+
+    def optimiser(rate: Array) -> optax.GradientTransformation:
+        return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rate, weight_decay=1e-4))
+
+    def step(carry: tuple[Any, Any, Any], inputs: tuple[Array, Array]) -> tuple[tuple[Any, Any, Any], Array]:
+        (params, mean, opt_state), (key, i) = carry, inputs
+        sampled = jax.vmap(windows.sample)(jax.random.split(key, batch))
+        value, grads = jax.value_and_grad(loss, 1)(model, params, sampled, windows.context)
+        part = i / steps
+        rate = learning_rate * jnp.minimum(20.0 * part, 0.5 + 0.5 * jnp.cos(jnp.pi * part))
+        updates, opt_state = optimiser(rate).update(grads, opt_state, params)
+        params = optax.apply_updates(params, updates)
+        kept = jnp.minimum(_KEPT, i / (i + 1.0))
+        mean = jax.tree.map(lambda m, p: kept * m + (1.0 - kept) * p, mean, params)
+        return (params, mean, opt_state), value
+
+    carry = params, params, optimiser(learning_rate).init(params)
+    inputs = jax.random.split(key, steps), jnp.arange(steps, dtype=jnp.float32)
+    (_, mean, _), losses = jax.lax.scan(step, carry, inputs)
+    return mean, losses
