@@ -31,19 +31,23 @@ class Config:
     """that both sides are given; the best for each counts"""
     num_paths: int = 256
     """demand paths that the policies are judged on, of 500 periods each"""
+    num_others: int = 0
+    """actions that our DQN simulates besides the one taken, see ``jaxinv.agents.DQN``"""
     json: Path | None = None
     """write the rows to this file too"""
 
     def __post_init__(self):
         if unknown := set(self.kinds) - {"PPO", "DQN", "SAC"}:
             raise ValueError(f"kinds must be among PPO, DQN and SAC, got {min(unknown)}")
-        for name, low in (("steps", 1), ("num_seeds", 2), ("num_envs", 1), ("num_paths", 1)):
+        for name, low in (("steps", 1), ("num_seeds", 2), ("num_envs", 1), ("num_paths", 1), ("num_others", 0)):
             if getattr(self, name) < low:
                 raise ValueError(f"{name} must be at least {low}, got {getattr(self, name)}")
 
 
 def measure(config: Config) -> list[dict[str, Any]]:
     """A row per learner, side and learning rate: cost of each seed and seconds of training, compilation included."""
+    from functools import partial
+
     import jax
 
     from experiments import speed_training
@@ -53,7 +57,8 @@ def measure(config: Config) -> list[dict[str, Any]]:
     for kind in config.kinds:
         name, env, params = speed_training.problem(kind)
         paths = sample_paths(env, params, jax.random.key(1), config.num_paths, 600)
-        for side, learn in (("jaxinv", speed_training.learned), ("rejax", speed_training.learned_by_rejax)):
+        ours = partial(speed_training.learned, **{"num_others": config.num_others} if kind == "DQN" else {})
+        for side, learn in (("jaxinv", ours), ("rejax", speed_training.learned_by_rejax)):
             for rate in config.learning_rates:
                 before = time.perf_counter()
                 policies = learn(kind, rate, config.num_envs, config.steps, config.num_seeds)

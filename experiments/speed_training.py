@@ -96,6 +96,9 @@ def replays(num_envs: int) -> list[Program]:
         name, env, params = problem(kind)
         peer, peers = peer_of("rejax", f"rejax {kind}, {name}", _rejax, kind, num_envs, 1)
         programs += [_program(f"{kind}, {name}", learner(kind, env, num_envs, 4), params, peer), *peers]
+        if kind == "DQN":  # as it learns more from as many steps
+            others = learner(kind, env, num_envs, 4, num_others=3)
+            programs.append(_program(f"{kind}, {name}, 3 other actions simulated", others, params, peer))
     return programs
 
 
@@ -204,13 +207,13 @@ class RejaxPolicy:
         return (high + low) / 2 + jnp.tanh(raw) * (high - low) / 2
 
 
-def learned(kind: str, rate: float, num_envs: int, steps: int, num_seeds: int) -> list[Any]:
+def learned(kind: str, rate: float, num_envs: int, steps: int, num_seeds: int, **fields: Any) -> list[Any]:
     """The policies of several seeds of ours after so many environment steps each."""
     _, env, params = problem(kind)
     num_steps = _PERIODS_PER_ITERATION[kind]
     updates = max(1, steps // (num_envs * num_steps))
-    numbers = {"gae_lambda": 0.9, "entropy_coef": 0.03} if kind == "PPO" else {}
-    algo = learner(kind, env, num_envs, num_steps, num_updates=updates, learning_rate=rate, **numbers)
+    fields |= {"gae_lambda": 0.9, "entropy_coef": 0.03} if kind == "PPO" else {}
+    algo = learner(kind, env, num_envs, num_steps, num_updates=updates, learning_rate=rate, **fields)
     state = train.fit(algo, params, jax.random.key(0), num_seeds=num_seeds, chunk=updates, progress=False).state
     return [algo.policy(lane) for lane in _lanes(state, num_seeds)]
 

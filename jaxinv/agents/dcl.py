@@ -159,7 +159,7 @@ class DCL(Learner):
         at_once = self._states_at_once(env_states, env_params, key)
 
         def halve(samples: tuple[Any, Array], algo: DCL, policy: NetworkPolicy, env_params: Any) -> Any:
-            return jax.lax.map(lambda x: algo._halve(policy, *x, env_params), samples, batch_size=at_once)
+            return jax.lax.map(lambda x: algo._halve(policy, x[0], x[1], env_params), samples, batch_size=at_once)
 
         keys = jax.random.split(key, jax.tree.leaves(env_states)[0].shape[0])
         best, loss, current = sharding.over_samples(halve)((env_states, keys), self, self.policy(state), env_params)
