@@ -21,6 +21,7 @@ KNOWN_NAMES = {
     "price": ("price", "unitprice", "sellprice", "sellingprice"),
     "promotion": ("promotion", "promo", "onpromotion"),
     "available": ("available", "availability", "onsale", "open"),
+    "stocked_out": ("stockedout", "stockout", "outofstock"),
 }
 # Quantities under these names are money; "sales" are where there is no SKU whose units they could be.
 MONEY = ("revenue", "turnover", "weeklysales", "salesvalue", "salesamount", "netsales", "grosssales")

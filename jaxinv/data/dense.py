@@ -23,7 +23,7 @@ def from_rows(
     sparse: bool = False,
 ) -> DemandPanel:
     """Panel of rows with date, location, sku and quantity and, where there are such columns, price, promotion,
-    available and ``covariates``, over all periods from the first to the last of the dates ``covered``.
+    available, stocked_out and ``covariates``, over all periods from the first to the last of the dates ``covered``.
 
     Rows of the same cell are summed; cells without one are 0, and pairs of location and SKU without one not available.
     Of a ``sparse`` file, a sample of rows, no cell without one is. Covariates are means of the rows of a cell. One that
@@ -36,7 +36,7 @@ def from_rows(
         units = pl.col("quantity").filter(pl.col("price").is_not_null()).sum()
         by_units = (pl.col("price") * pl.col("quantity")).sum() / units
         summed.append(pl.when(units > 0).then(by_units).otherwise(pl.col("price").mean()).alias("price"))
-    summed += [pl.col(role).any() for role in ("promotion", "available") if role in sales.columns]
+    summed += [pl.col(role).any() for role in ("promotion", "available", "stocked_out") if role in sales.columns]
     # Rounded, since the mean of equal numbers may differ from them in the last bit.
     summed += [pl.col(name).mean().cast(pl.Float32) for name in covariates]
     sales = sales.group_by("date", "location", "sku").agg(summed)
@@ -76,6 +76,7 @@ def from_rows(
         price=None if price is None else carried(price),
         promotion=spread("promotion", np.zeros(shape, bool)),
         available=available,
+        stocked_out=spread("stocked_out", np.zeros(shape, bool)),
         period=period,
         covariates={name: covariate(name) for name in covariates},
     )

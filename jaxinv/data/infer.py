@@ -30,6 +30,7 @@ _WEAK = {
     "price": ("priceactual", "actualprice"),
     "promotion": ("promotioncurrentweek", "deal", "feature", "display", "ispromo"),
     "available": (),
+    "stocked_out": (),
 }
 _CALENDAR = ("year", "month", "week", "weekday", "day")  # columns that repeat the date
 _FORMATS = {  # of dates that are not ISO

@@ -10,15 +10,16 @@ import numpy as np
 Date = str | datetime.date | np.datetime64
 Period = Literal["day", "week", "month"]
 _DAYS = {"day": 1, "week": 7}
-_ARRAYS = ("quantity", "price", "promotion", "available")
+_ARRAYS = ("quantity", "price", "promotion", "available", "stocked_out")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DemandPanel:
     """Sales by period, location and SKU, without a gap in time; plain numpy arrays.
 
-    Sales are not demand where stock ran out. ``available`` tells what is known of it: where False an item was not on
-    sale (a closed shop, a SKU not listed), so that its zero says nothing.
+    Sales are not demand where stock ran out. ``available`` and ``stocked_out`` tell what is known of it: where an item
+    was not available it was not on sale (a closed shop, a SKU not listed), so that its zero says nothing; where it
+    stocked out its sales say that demand was no less.
 
     ``covariates`` are whatever else is known of a period and may tell of demand: weather, holidays, events, signals of
     web or marketing. They are given as [T], [T, W] or [T, W, K] and held as [T, W or 1, K or 1]: 1 where a covariate
@@ -34,6 +35,7 @@ class DemandPanel:
     price: np.ndarray | None = None  # [T, W, K] float32 money per unit; NaN where never known
     promotion: np.ndarray | None = None  # [T, W, K] bool: a promotion runs
     available: np.ndarray = None  # type: ignore[assignment]  # [T, W, K] bool: on sale; True where not given
+    stocked_out: np.ndarray | None = None  # [T, W, K] bool: at the end of the period no stock was left
     period: Period = "day"
     covariates: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)  # [T, W or 1, K or 1] float32 each
     unit: Literal["units", "money"] = "units"  # what quantity counts
@@ -66,7 +68,7 @@ class DemandPanel:
             raise ValueError(f"DemandPanel.dates must be one {self.period} apart, but {after} follows {before}")
         if self.available is None:
             self._put("available", np.ones(quantity.shape, bool))
-        for name, dtype in (("price", np.float32), ("promotion", bool), ("available", bool)):
+        for name, dtype in (("price", np.float32), ("promotion", bool), ("available", bool), ("stocked_out", bool)):
             if getattr(self, name) is not None:
                 array = self._put(name, np.asarray(getattr(self, name), dtype))
                 if array.shape != quantity.shape:
@@ -94,7 +96,9 @@ class DemandPanel:
 
     def __repr__(self) -> str:
         periods, locations, skus = self.quantity.shape
-        known = [name for name in ("price", "promotion") if getattr(self, name) is not None] + [*self.covariates]
+        known = [name for name in ("price", "promotion", "stocked_out") if getattr(self, name) is not None] + [
+            *self.covariates
+        ]
         return (
             f"DemandPanel({periods} {self.period}s {self.dates[0]}..{self.dates[-1]}, {locations} locations, {skus} "
             f"SKUs, {self.quantity.sum(dtype=float):.0f} {self.unit}{''.join(f', {name}' for name in known)}, "
@@ -143,7 +147,7 @@ class DemandPanel:
     def to_weeks(self) -> "DemandPanel":
         """Whole weeks, Monday to Sunday; days before the first Monday and after the last Sunday are left out. Prices
         are means by units (by days where none was sold), covariates means of the days on which they are known; an item
-        is on promotion, or available, in a week if it is on any day of it."""
+        is on promotion, available or out of stock in a week if it is on any day of it."""
         if self.period == "week":
             return self
         if self.period == "month":
@@ -168,6 +172,7 @@ class DemandPanel:
             price=price,
             promotion=None if self.promotion is None else by_week(self.promotion).max(1),
             available=by_week(self.available).max(1),
+            stocked_out=None if self.stocked_out is None else by_week(self.stocked_out).max(1),
             period="week",
             covariates={name: _known_mean(by_week(array), 1.0) for name, array in self.covariates.items()},
             unit=self.unit,

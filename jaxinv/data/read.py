@@ -44,14 +44,14 @@ def read_sales(
     whose sheets are read.
 
     ``columns`` maps roles to the names in the file, as in ``{"date": "InvoiceDate", "sku": "StockCode"}``. The roles
-    are date and quantity and, where the file has them, location, sku, price, promotion and available. Those not
-    mapped are recognised by their common names (``KNOWN_NAMES``); None leaves one out. Without locations or SKUs
-    there is one, called "all". A list of quantities are columns of a SKU each, called by their names.
+    are date and quantity and, where the file has them, location, sku, price, promotion, available and stocked_out.
+    Those not mapped are recognised by their common names (``KNOWN_NAMES``); None leaves one out. Without locations or
+    SKUs there is one, called "all". A list of quantities are columns of a SKU each, called by their names.
 
     The price of a period is the mean by units, and where none is given the last one before (ahead of all: the first
-    one after). A promotion runs, and a SKU is available, in a period if any of its rows says so; an empty field says
-    no promotion, and available. ``covariates`` names further columns of numbers or true and false; an empty field is
-    not known.
+    one after). A promotion runs, and a SKU is available or stocked out, in a period if any of its rows says so; an
+    empty field says available, and neither promotion nor stock-out. ``covariates`` names further columns of numbers or
+    true and false; an empty field is not known.
 
     ``date_format`` is as of strftime (``"%m/%d/%Y %H:%M"``); without it dates are ISO. The time of day is left out.
     Where dates are numbers, ``first_date`` is the date of number 1 and ``period`` what they count.

@@ -71,7 +71,7 @@ def parse(
         if returns == "error":
             rows.reject(negative, role, "is negative; returns='drop' leaves such rows out")
         correction |= negative
-    for role in [r for r in ("promotion", "available") if r in names]:
+    for role in [r for r in ("promotion", "available", "stocked_out") if r in names]:
         parsed[role] = flags(raw[role], empty=role == "available")
         rows.reject(parsed[role].is_null(), role, "is neither true nor false, nor a number from 0 on")
     for role in ("location", "sku"):

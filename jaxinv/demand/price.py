@@ -1,4 +1,5 @@
-"""How demand answers to price: what makes of a process at the reference price the law at another one.
+"""How demand answers to price: what makes of a process at the reference price the law at another one, and the prices
+of a calendar, which nobody chooses.
 
 A response is a pytree of numbers per SKU, [K] or [], the same in all regions. It scales the law of the coming period by
 ``factor``, which is 1 at the reference price, and by ``turnout``, the part of the customers who come at all.
@@ -13,6 +14,7 @@ from jax import Array
 from jaxinv import struct
 from jaxinv.demand.base import DemandState
 from jaxinv.demand.distributions import Distribution, Empirical, spread
+from jaxinv.demand.modifiers import Modifier, within_calendar
 from jaxinv.demand.quantiles import U_MAX
 from jaxinv.demand.trace import Trace
 
@@ -92,6 +94,32 @@ class PriceTable(PriceResponse):
         at_price = jnp.moveaxis(interpolate(self.probabilities.T), 0, -1)  # [K, n]
         nothing = (self.values == 0).astype(jnp.float32)
         return Empirical(self.values, turnout * at_price[None] + (1.0 - turnout) * nothing[None, None])
+
+
+@struct.dataclass
+class PriceCalendar(Modifier):
+    """Prices by a calendar: ``log_price`` [T, *shape], from day ``start_day`` on, is the logarithm of the price over
+    the reference price, and demand is multiplied by that ratio to the power of minus ``elasticity`` [*shape], as in
+    :class:`ConstantElasticity`. Outside the calendar the price is the reference one.
+
+    Prices are known ``announced`` days ahead (0: on the day itself, before its demand); with -1 never. Where they are
+    not, the mean factor of the calendar is expected.
+    """
+
+    log_price: Array = struct.leaf()
+    elasticity: Array = struct.leaf(low=0.0)
+    start_day: Array = struct.leaf(0, dtype=jnp.int32)
+    announced: Array = struct.leaf(7, dtype=jnp.int32, low=-1)
+
+    def factor(self, memory: Any, day: Array) -> Array:
+        return jnp.exp(-self.elasticity * within_calendar(self.log_price, day - self.start_day))
+
+    def expected(self, memory: Any, day: Array, ahead: Array | int) -> Array:
+        return jnp.where(ahead <= self.announced, self.factor(memory, day + ahead), self.long_run())
+
+    def long_run(self) -> Array:
+        elasticity = jnp.broadcast_to(self.elasticity, self.log_price.shape)
+        return jnp.mean(jnp.exp(-elasticity * self.log_price), 0)
 
 
 @struct.dataclass

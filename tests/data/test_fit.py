@@ -112,6 +112,44 @@ def test_finds_the_drift_of_a_level():
     assert (fit.shock < 0.1).all()
 
 
+def test_finds_elasticities_beside_lifts():
+    """Weekly prices spread by 20 % around a mean, lower on promotion for one SKU; elasticities of 0, 1 and 2.5. Their
+    variance is 1 / (0.2^2 x units): 728 days of 8 units give a standard error of 0.07, and that of the lift, nearly
+    all of it from the 30 % of days on promotion, is 3 %."""
+    rng, elasticity, level = np.random.default_rng(3), np.array([0.0, 1.0, 2.5]), 8.0
+    panel = simulated(np.full(3, level))
+    shape = panel.quantity.shape
+    price = 3.0 * np.exp(0.2 * rng.standard_normal((DAYS // 7, *shape[1:]))).repeat(7, 0)
+    price[:, :, 1] *= np.where(panel.promotion[:, :, 1], 0.8, 1.0)
+    usual = np.exp(np.log(price).mean(0))
+    rate = level * PROFILE[np.arange(DAYS) % 7][:, None, None] * (price / usual) ** -elasticity
+    sold = rng.poisson(rate * np.where(panel.promotion, 1.4, 1.0))
+    panel = dataclasses.replace(panel, quantity=sold, price=price)
+    fit = fit_demand(panel, prices=True)
+    np.testing.assert_allclose(fit.reference, usual, rtol=1e-5)  # float32
+    np.testing.assert_allclose(fit.elasticity, np.broadcast_to(elasticity, (3, 3)), atol=0.35)
+    np.testing.assert_allclose(fit.lift, 1.4, rtol=0.15)
+    np.testing.assert_allclose(fit.level, level, rtol=0.08)
+    assert (fit.dispersion < 0.05).all()  # prices of one step, up to 15 % apart, have one mean
+    blind = fit_demand(panel)
+    assert (blind.elasticity == 0).all()
+    assert (blind.dispersion[:, 2] > 0.15).all()  # what prices do looks like chance
+    # The process has the prices of the panel, and of other dates where those are given.
+    mean = jax.vmap(lambda day: fit.process.mean(on(fit.process, day)))(panel.start_day + jnp.arange(60))
+    np.testing.assert_allclose(mean, fit.expected(panel)[:60], rtol=1e-4)  # float32 logarithms
+    later = dataclasses.replace(panel, dates=panel.dates + 7 * 200, price=price[::-1])
+    process = fit.on_dates(later)
+    state = process.init(jnp.full(process.num_initial_uniforms, 0.5))
+    assert int(state.day) == later.start_day
+    np.testing.assert_allclose(process.mean(state), fit.expected(later)[0], rtol=1e-4)
+    unknown = fit.process.replace(modifiers=fit_demand(panel, prices=True, announced=-1).process.modifiers)
+    np.testing.assert_allclose(
+        unknown.mean(on(unknown, panel.start_day)), fit.expected(panel, announced=False)[0], rtol=0.02
+    )  # the calendar that is repeated is whole weeks of it
+    with pytest.raises(ValueError, match="prices is True, but the panel has none"):
+        fit_demand(dataclasses.replace(panel, price=None), prices=True)
+
+
 def test_thin_series_borrow_the_profile_of_the_others():
     thin = simulated(np.full(12, 0.15), days=364)
     fit = fit_demand(thin)

@@ -19,6 +19,7 @@ def panel(days=20, start="2017-01-05", **changes):  # a Thursday
         "price": rng.uniform(1, 2, shape),
         "promotion": rng.random(shape) < 0.2,
         "available": rng.random(shape) < 0.9,
+        "stocked_out": rng.random(shape) < 0.1,
     }
     return DemandPanel(**{**fields, **changes})
 
@@ -42,6 +43,7 @@ def test_arrays_are_typed_and_availability_is_full_by_default():
         ({"price": np.ones((20, 2))}, "price must have shape"),
         ({"price": -np.ones((20, 2, 3))}, "price must be finite"),
         ({"available": np.ones((19, 2, 3))}, "available must have shape"),
+        ({"stocked_out": np.ones((20, 2))}, "stocked_out must have shape"),
         ({"dates": np.datetime64("2017-01-05") + 2 * np.arange(20)}, "2017-01-07 follows 2017-01-05"),
         ({"period": "year"}, "'year'"),
         ({"period": "month"}, "first of each month, got 2017-01-05"),
@@ -68,7 +70,7 @@ def test_split_leaves_nothing_out_and_shares_nothing():
     p = panel()
     before, after = p.split("2017-01-15")
     assert (str(before.dates[-1]), str(after.dates[0])) == ("2017-01-14", "2017-01-15")
-    for name in ("quantity", "price", "promotion", "available", "dates"):
+    for name in ("quantity", "price", "promotion", "available", "stocked_out", "dates"):
         np.testing.assert_array_equal(np.concatenate([getattr(before, name), getattr(after, name)]), getattr(p, name))
     for date in ("2017-01-05", "2017-01-25"):
         with pytest.raises(ValueError, match="no dates"):
@@ -86,7 +88,7 @@ def test_select_by_name_and_index_in_the_order_given():
     p = panel()
     part = p.select(locations=["south"], skus=["c", 0])
     assert (part.locations, part.skus) == (("south",), ("c", "a"))
-    for name in ("quantity", "price", "promotion", "available"):
+    for name in ("quantity", "price", "promotion", "available", "stocked_out"):
         np.testing.assert_array_equal(getattr(part, name), getattr(p, name)[:, 1:][:, :, [2, 0]])
     with pytest.raises(ValueError, match="no SKU 'd'; there are 3: a, b, c"):
         p.select(skus=["d"])
@@ -116,6 +118,7 @@ def test_weeks_are_whole_monday_to_sunday():
         np.testing.assert_allclose(weeks.price[i], price, rtol=1e-5)  # float32, and the weight of unsold days
         np.testing.assert_array_equal(weeks.promotion[i], p.promotion[rows].any(0))
         np.testing.assert_array_equal(weeks.available[i], p.available[rows].any(0))
+        np.testing.assert_array_equal(weeks.stocked_out[i], p.stocked_out[rows].any(0))
     assert weeks.to_weeks() is weeks
     with pytest.raises(ValueError, match="no whole week"):
         p.between("2017-01-05", "2017-01-15").to_weeks()

@@ -162,6 +162,13 @@ def test_availability_column(written):
     np.testing.assert_array_equal(panel.available.ravel(), [True, False, True, True])
 
 
+def test_stock_out_column(written):
+    rows = "2024-03-01,1,1\n2024-03-01,1,0\n2024-03-02,0,0\n2024-03-04,1,\n"
+    panel = read_sales(written("date,quantity,Out of stock\n" + rows))
+    np.testing.assert_array_equal(panel.stocked_out.ravel(), [True, False, False, False])
+    assert read_sales(written("date,quantity\n2024-03-01,1\n")).stocked_out is None
+
+
 def test_files_that_are_not_there_empty_or_without_the_columns(written, tmp_path):
     with pytest.raises(FileNotFoundError, match="no sales file"):
         read_sales(tmp_path / "none.csv")
