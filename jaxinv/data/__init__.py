@@ -5,6 +5,7 @@ from jaxinv.data.complete_journey import read_complete_journey
 from jaxinv.data.embedded import PANELS, load_panel
 from jaxinv.data.favorita import read_favorita
 from jaxinv.data.fit import FittedDemand, fit_demand
+from jaxinv.data.held_out import Compared, held_out_report
 from jaxinv.data.infer import Inferred, infer_columns
 from jaxinv.data.m5 import read_m5
 from jaxinv.data.master import SkuMaster, read_master
@@ -17,12 +18,14 @@ from jaxinv.data.windows import replay_windows
 __all__ = [
     "KNOWN_NAMES",
     "PANELS",
+    "Compared",
     "DemandPanel",
     "FittedDemand",
     "Inferred",
     "PanelStatistics",
     "SkuMaster",
     "fit_demand",
+    "held_out_report",
     "infer_columns",
     "load_panel",
     "panel_statistics",
