@@ -1,7 +1,8 @@
 """What is in a file of sales: series, dates, gaps, dispersion, seasons, intermittency, promotion and price effects.
 
-It says how the file is read, and why; what is in it is drawn to a file, and a demand model is fitted:
-python -m experiments.describe_demand my_sales.csv
+It says how the file is read, and why; what is in it is drawn to a file, and a demand model is fitted, which can be
+compared with periods held out:
+python -m experiments.describe_demand my_sales.csv --held-out 90
 python -m experiments.describe_demand parts.csv --columns sku Material --first-date 2020-01-01 --period month
 """
 
@@ -20,7 +21,7 @@ from experiments.command import at_least
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from jaxinv.data import DemandPanel, PanelStatistics
+    from jaxinv.data import Compared, DemandPanel, PanelStatistics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +40,16 @@ class Config:
     """quantities that look like money are: True, so describe money all the same; False, units"""
     fit: int = 200
     """series, the largest, that demand models are fitted to; 0 for none"""
+    held_out: int = 0
+    """last periods, that models are fitted without and compared with; 0 for none"""
+    lead_times: tuple[int, ...] = (1, 7, 14)
+    """periods whose demand in a row is compared"""
+    recent: int = 0
+    """last periods of those fitted, that levels are of; 0 for all"""
+    prices: bool = False
+    """fit an elasticity, too"""
+    shut: bool = False
+    """a location was shut where it sold nothing of anything"""
     out: Path = Path("runs/describe_demand")
     """folder for the drawing"""
 
@@ -61,13 +72,21 @@ def run(config: Config, console: Console) -> Path:
     from experiments.panel_figure import draw
     from jaxinv.data import panel_statistics
 
-    at_least(config, fit=0)
+    at_least(config, fit=0, held_out=0, recent=0)
     output.folder(config.out)
     panel = load(config, console)
+    if config.held_out >= len(panel.dates):
+        raise ValueError(f"held_out must be below the {len(panel.dates)} {panel.period}s there are")
+    if config.shut:
+        open_ = panel.available & panel.quantity.any(2, keepdims=True)
+        panel = dataclasses.replace(panel, available=open_)
     found = panel_statistics(panel)
     console.print(table(panel, found))
     if config.fit and panel.unit == "units":
-        console.print(fitted(panel, config.fit), highlight=False)
+        told, report = fitted(panel, config)
+        console.print(told, highlight=False)
+        if report:
+            console.print(compared(report))
     path = config.out / f"{config.file.name.partition('.')[0]}.png"
     draw(panel, found, title=config.file.name).savefig(path, dpi=120)
     console.print(f"drawn to {path}", highlight=False)
@@ -119,18 +138,36 @@ def table(panel: "DemandPanel", found: "PanelStatistics") -> "Table":
     return shown
 
 
-def fitted(panel: "DemandPanel", limit: int) -> str:
-    """Which demand model fits each of the largest series, in a sentence and a table."""
-    from jaxinv.data import fit_demand
+def fitted(panel: "DemandPanel", config: Config) -> tuple[str, "tuple[Compared, ...]"]:
+    """Which demand model fits each of the largest series, in a sentence and a table, and how it compares with what was
+    held out."""
+    from jaxinv.data import fit_demand, held_out_report
     from jaxinv.data.fit import FAMILIES
 
-    skus = min(len(panel.skus), limit)
-    part = panel.largest(skus=skus, locations=min(len(panel.locations), max(1, limit // skus)))
-    fit = fit_demand(part)
+    skus = min(len(panel.skus), config.fit)
+    part = panel.largest(skus=skus, locations=min(len(panel.locations), max(1, config.fit // skus)))
+    before, after = part.split(part.dates[-config.held_out]) if config.held_out else (part, part)
+    fit = fit_demand(before, prices=config.prices, recent=config.recent or None)
+    report = held_out_report(fit, after, lead_times=config.lead_times) if config.held_out else ()
     sold = fit.level > 0
     counts = ", ".join(f"{np.sum(fit.family[sold] == family)} {family}" for family in FAMILIES)
     common = f"shocks in common of {fit.shock.mean():.2f}, drift of levels {fit.drift:.2f}"
-    return f"\nBest of {sold.sum()} series by BIC: {counts}; {common}.\n{fit.summary(10)}"
+    return f"\nBest of {sold.sum()} series by BIC: {counts}; {common}.\n{fit.summary(10)}", report
+
+
+def compared(report: "tuple[Compared, ...]") -> "Table":
+    """What the model makes of the dates held out, beside what was seen."""
+    from rich.table import Table
+
+    shown = Table("statistic", "generated", "held out", "error", "tolerance", "within", "among 9 of 10 paths")
+    for row in report:
+        numbers = (f"{row.generated:.4g}", f"{row.held_out:.4g}")
+        error = f"{row.error:+.1%}" if row.relative else f"{row.error:+.3f}"
+        tolerance = f"{row.tolerance:.0%}" if row.relative else f"{row.tolerance:g}"
+        shown.add_row(
+            row.statistic, *numbers, error, tolerance, *("yes" if x else "NO" for x in (row.within, row.usual))
+        )
+    return shown
 
 
 def main() -> None:

@@ -111,10 +111,10 @@ def _mean(table: _Table) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
         noise = np.maximum(divide(square, periods.sum((0, 1)) - 1.0), 1e-3)
 
         usual = (periods * level * table.factor(1.0, lift, elasticity)).sum(1)
-        profile = _ratio(units.sum(1), usual, noise, ((1, 2), (2,), (1,), ())) * ~table.shut
+        profile = shrunk_ratio(units.sum(1), usual, noise, ((1, 2), (2,), (1,), ())) * ~table.shut
         profile = profile / np.maximum(profile.mean(0), 1e-9)
         usual = (periods * level * table.factor(profile, 1.0, elasticity))[:, table.promoted].sum((0, 1))
-        lift = _ratio(units[:, table.promoted].sum((0, 1)), usual, noise, ((0, 1), (0,), ()))
+        lift = shrunk_ratio(units[:, table.promoted].sum((0, 1)), usual, noise, ((0, 1), (0,), ()))
         if table.log_price.any():
             elasticity = _elasticity(table, level * table.factor(profile, lift, elasticity), elasticity, noise)
         if np.allclose(level, before, rtol=1e-6):
@@ -124,7 +124,7 @@ def _mean(table: _Table) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
 
 def _elasticity(table: _Table, mean: np.ndarray, elasticity: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """A step of Newton towards the most likely elasticities of Poisson demand of ``mean`` [D, n, W, K], with those of
-    all series, of the SKU and of the series itself shrunk as in :func:`_ratio`."""
+    all series, of the SKU and of the series itself shrunk as in :func:`shrunk_ratio`."""
     expected = table.periods * mean
     cheaper = divide((expected * table.log_price).sum((0, 1)), expected.sum((0, 1))) - table.log_price
     weight = (expected * cheaper**2).sum((0, 1))
@@ -137,7 +137,7 @@ def _elasticity(table: _Table, mean: np.ndarray, elasticity: np.ndarray, noise: 
     return np.clip(result, 0.0, _MOST_ELASTIC)
 
 
-def _ratio(observed: np.ndarray, expected: np.ndarray, noise: np.ndarray, poolings: tuple) -> np.ndarray:
+def shrunk_ratio(observed: np.ndarray, expected: np.ndarray, noise: np.ndarray, poolings: tuple) -> np.ndarray:
     """By what factor ``observed`` sums differ from ``expected`` ones, their variance being ``noise`` times the mean.
 
     A product of factors, of the entries pooled over each of ``poolings`` (axes) in turn. The true factors of a step

@@ -7,7 +7,16 @@ import jax
 import numpy as np
 
 from jaxinv.data.censored import at_least, strata
-from jaxinv.data.estimate import FAMILIES, Estimate, calendar_factor, divide, log_price_ratio, promotions, weekdays
+from jaxinv.data.estimate import (
+    FAMILIES,
+    Estimate,
+    calendar_factor,
+    divide,
+    log_price_ratio,
+    promotions,
+    shrunk_ratio,
+    weekdays,
+)
 from jaxinv.data.panel import DemandPanel
 from jaxinv.demand import CommonFactor, Modulated, NegativeBinomial, Promotion, Trace, Weekly
 from jaxinv.demand.price import PriceCalendar
@@ -93,12 +102,14 @@ class FittedDemand:
             raise ValueError("a fit can tell of the locations and SKUs that were fitted only, in their order")
 
 
-def fit_demand(panel: DemandPanel, *, announced: int = 7, prices: bool = False) -> FittedDemand:
+def fit_demand(
+    panel: DemandPanel, *, announced: int = 7, prices: bool = False, recent: int | None = None
+) -> FittedDemand:
     """Estimate a generating process for every series of a panel, from the periods in which it was available.
 
     The mean is level x weekday factor x lift of a promotion. Weekday factors are those of all series, of the location,
     of the SKU and of the series itself, one on top of the other, and lifts those of all, of the SKU and of the series;
-    each is shrunk to the one before by as much as their differences are noise (empirical Bayes, :func:`_ratio`).
+    each is shrunk to the one before by as much as their differences are noise (empirical Bayes, :func:`.shrunk_ratio`).
     Weekdays on which a location is mostly shut have no demand. Around the mean a series is Poisson, negative binomial
     or intermittent, whichever has the best Bayesian information criterion (Schwarz 1978, Annals of Statistics 6(2));
     this, and not the mean, is found from quantities rounded to whole units.
@@ -111,6 +122,9 @@ def fit_demand(panel: DemandPanel, *, announced: int = 7, prices: bool = False) 
     as lifts are. It is what is seen: a price that follows demand, or is the mean of what was paid where large orders
     are cheaper, makes it wrong.
 
+    Levels are those of all dates or, where told, of the ``recent`` last periods, which the process then goes on from:
+    how these differ is shrunk like weekday factors, and all else is found from all dates.
+
     Where the panel ``stocked_out``, sales are the least that demand can have been (the problem: Nahmias 1994, Naval
     Research Logistics 41(6)). They are completed by draws from the fitted law given that least, which is then fitted
     again, until levels settle (Monte Carlo EM: Wei and Tanner 1990, Journal of the American Statistical Association
@@ -119,18 +133,22 @@ def fit_demand(panel: DemandPanel, *, announced: int = 7, prices: bool = False) 
     The process is an ``Intermittent`` one over negative binomial sizes, which covers all three, with promotions and
     prices known ``announced`` periods ahead. A series that was never available, or never sold, has level 0.
 
-    Raises ``ValueError`` for ``prices`` of a panel without them.
+    Raises ``ValueError`` for ``prices`` of a panel without them, and for more ``recent`` periods than there are.
     """
+    if recent is not None and not 1 <= recent <= len(panel.dates):
+        raise ValueError(f"fit_demand: recent must be in 1..{len(panel.dates)} periods, got {recent}")
     if prices and panel.price is None:
         raise ValueError("fit_demand: prices is True, but the panel has none")
     panel, found = _fit_completed(panel, prices)
+    shock, drift = _common_variances(panel, found)
+    if recent is not None:
+        found = _at_recent_level(panel, found, recent)
     level, base, family = found.level, found.base, found.family
     mean, variance = np.asarray(base.mean(), float), np.asarray(base.variance(), float)
     dispersion = np.maximum(variance - mean, 0.0) / np.maximum(mean, 1e-9) ** 2
 
     modifiers: list[Any] = [Weekly(found.profile)] if panel.period == "day" else []  # type: ignore[arg-type]
     modifiers += _schedules(panel, found, announced, repeated=True)
-    shock, drift = _common_variances(panel, found)
     if shock.any():
         modifiers.append(CommonFactor(np.sqrt(shock)[:, None]))  # type: ignore[arg-type]
     if drift:
@@ -206,6 +224,18 @@ def _fit_completed(panel: DemandPanel, prices: bool) -> tuple[DemandPanel, Estim
         if np.allclose(found.level, before.level, rtol=1e-3):
             break
     return completed, found
+
+
+def _at_recent_level(panel: DemandPanel, found: Estimate, recent: int) -> Estimate:
+    """With the levels of the last periods: by how much they differ from those of all, of all series, of the location,
+    of the SKU and of the series itself."""
+    rows = slice(len(panel.dates) - recent, None)
+    counted = found.table.counted[rows]
+    observed = np.where(counted, panel.quantity[rows], 0.0).sum(0, dtype=np.float64)
+    expected = found.level * np.where(counted, calendar_factor(panel, found)[rows], 0.0).sum(0)
+    noise = divide(np.asarray(found.base.variance(), float), found.level)  # variance over mean
+    ratio = shrunk_ratio(observed, expected, noise, ((0, 1), (1,), (0,), ()))
+    return dataclasses.replace(found, level=found.level * ratio, base=found.base.scaled(ratio))  # type: ignore[arg-type]
 
 
 def _common_variances(panel: DemandPanel, found: Estimate) -> tuple[np.ndarray, float]:

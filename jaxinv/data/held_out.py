@@ -1,6 +1,7 @@
 """Does a fitted generator make the demand that was seen later? What matters to stock, on dates that were not fitted."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 from jaxinv.data.estimate import weekdays
 from jaxinv.data.fit import FittedDemand
 from jaxinv.data.panel import DemandPanel
+from jaxinv.demand import Demand
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _BAND = (0.05, 0.95)  # of paths
@@ -67,17 +69,20 @@ def held_out_report(
     if paths < 20:
         raise ValueError(f"held_out_report: paths must be at least 20, got {paths}")
     counted = panel.available if panel.stocked_out is None else panel.available & ~panel.stocked_out
-    process = fit.on_dates(panel)
+    if not panel.quantity[counted].any():
+        raise ValueError("held_out_report: nothing was sold on the dates of the panel")
     keys = jax.random.split(jax.random.key(seed), paths)
-    sample = jax.jit(jax.vmap(lambda key: process.sample(key, len(panel.dates))[0]))
-    generated = np.where(counted, np.asarray(sample(keys)), 0.0)
+    generated = _sample(fit.on_dates(panel), keys, len(panel.dates))
     # One demand [1 + paths, T, series], what was held out first.
-    demand = np.concatenate([np.where(counted, panel.quantity, 0.0)[None], generated])
+    demand = np.where(counted, np.concatenate([panel.quantity[None], generated]), 0.0)
     demand, counted = demand.reshape(*demand.shape[:2], -1), counted.reshape(len(counted), -1)
     sold = counted.any(0)
-    if not demand[0].any():
-        raise ValueError("held_out_report: nothing was sold on the dates of the panel")
     return tuple(_statistics(panel, demand[:, :, sold], counted[:, sold], lead_times, levels))
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _sample(process: Demand, keys: jax.Array, length: int) -> jax.Array:
+    return jax.vmap(lambda key: process.sample(key, length)[0])(keys)
 
 
 def _statistics(

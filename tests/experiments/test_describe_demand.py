@@ -27,7 +27,10 @@ def sales(path, days=400):
 
 def test_all_is_told_and_drawn(tmp_path):
     text = io.StringIO()
-    path = run(Config(sales(tmp_path / "sales.csv"), out=tmp_path), Console(file=text, width=200))
+    config = Config(
+        sales(tmp_path / "sales.csv"), held_out=100, lead_times=(1, 3), recent=60, prices=True, shut=True, out=tmp_path
+    )
+    path = run(config, Console(file=text, width=200))
     told = text.getvalue()
     for part in (
         "quantity: 'quantity', by name",
@@ -39,10 +42,23 @@ def test_all_is_told_and_drawn(tmp_path):
         "Mon 0.",
         "Dec ",
         "Best of 2 series by BIC",
+        "share of zeros",
+        "1: quantile 0.9",
+        "3: coverage of 0.95",
     ):
         assert part in told
+    # 60 days of 9 units tell the mean to 4 %, and 100 days held out to 3 %.
+    mean = next(line for line in told.splitlines() if line.strip(" │").startswith("mean "))
+    assert mean.count("yes") == 2
     assert path.name == "sales.png"
     assert path.stat().st_size > 10_000
+
+
+def test_what_is_held_out_must_be_there(tmp_path):
+    path = sales(tmp_path / "sales.csv")
+    for changes, message in (({"held_out": 400}, "held_out must be below the 400 days"), ({"recent": -1}, "recent")):
+        with pytest.raises(ValueError, match=message):
+            run(Config(path, out=tmp_path, **changes), Console(file=io.StringIO()))
 
 
 def test_embedded_panels_and_money(tmp_path):
