@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxinv.demand import DemandState, Gamma, Intermittent, NegativeBinomial, Poisson
-from jaxinv.demand.price import ConstantElasticity, Logit, Observed, PricedTrace, PriceTable
+from jaxinv.demand.price import ConstantElasticity, Logit, Observed, PriceCalendar, PricedTrace, PriceTable
 
 REFERENCE = jnp.array([10.0, 20.0])
 REACH = jnp.ones((1, 1))
@@ -73,6 +73,22 @@ def test_a_table_is_met_at_its_prices_and_linear_between():
     )
     demand = np.array([drawn(base, TABLE, jnp.full(2, p), jnp.ones((2, 1)), price) for p in (6.0, 7.0, 8.5, 11.0)])
     assert (np.diff(demand, axis=0) <= 0).all()
+
+
+def test_prices_of_a_calendar_are_known_as_far_as_announced():
+    prices = np.array([[2.0, 1.0], [2.0, 4.0], [1.0, 2.0]])
+    elasticity = np.array([1.0, 2.0])
+    calendar = PriceCalendar(np.log(prices / 2.0), elasticity, start_day=10, announced=1)
+    factor = (prices / 2.0) ** -elasticity
+    for row in range(3):
+        np.testing.assert_allclose(calendar.factor((), jnp.int32(10 + row)), factor[row], rtol=1e-6)
+        response = ConstantElasticity(elasticity).factor(jnp.asarray(prices[row]), jnp.full(2, 2.0))
+        np.testing.assert_allclose(response, factor[row], rtol=1e-6)
+    for outside in (9, 13):
+        np.testing.assert_array_equal(calendar.factor((), jnp.int32(outside)), 1.0)
+    np.testing.assert_allclose(calendar.expected((), jnp.int32(10), 1), factor[1], rtol=1e-6)
+    np.testing.assert_allclose(calendar.expected((), jnp.int32(10), 2), factor.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(calendar.long_run(), factor.mean(0), rtol=1e-6)
 
 
 def test_replay_at_the_reference_price_is_what_was_sold():
