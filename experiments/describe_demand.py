@@ -144,11 +144,13 @@ def fitted(panel: "DemandPanel", config: Config) -> tuple[str, "tuple[Compared, 
     from jaxinv.data import fit_demand, held_out_report
     from jaxinv.data.fit import FAMILIES
 
+    before, after = panel.split(panel.dates[-config.held_out]) if config.held_out else (panel, None)
     skus = min(len(panel.skus), config.fit)
-    part = panel.largest(skus=skus, locations=min(len(panel.locations), max(1, config.fit // skus)))
-    before, after = part.split(part.dates[-config.held_out]) if config.held_out else (part, part)
-    fit = fit_demand(before, prices=config.prices, recent=config.recent or None)
-    report = held_out_report(fit, after, lead_times=config.lead_times) if config.held_out else ()
+    part = before.largest(skus=skus, locations=min(len(panel.locations), max(1, config.fit // skus)))
+    fit = fit_demand(part, prices=config.prices, recent=config.recent or None)
+    report = ()
+    if after is not None:
+        report = held_out_report(fit, after.select(part.locations, part.skus), lead_times=config.lead_times)
     sold = fit.level > 0
     counts = ", ".join(f"{np.sum(fit.family[sold] == family)} {family}" for family in FAMILIES)
     common = f"shocks in common of {fit.shock.mean():.2f}, drift of levels {fit.drift:.2f}"
