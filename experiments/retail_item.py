@@ -110,6 +110,7 @@ def _one_location(panel: Any) -> Any:
         skus=panel.skus,
         promotion=None if panel.promotion is None else panel.promotion.mean(1, keepdims=True) > 0.5,
         available=panel.available.any(1, keepdims=True),
+        stocked_out=None if panel.stocked_out is None else panel.stocked_out.any(1, keepdims=True),
         period=panel.period,
     )
 

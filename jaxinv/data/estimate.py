@@ -56,15 +56,15 @@ class _Table:
     counted: np.ndarray  # [T, W, K] the periods that count
     shut: np.ndarray  # [D, W, K] weekdays that do not
 
-    def factor(self, profile: np.ndarray | float, lift: np.ndarray | float, elasticity: np.ndarray) -> np.ndarray:
+    def factor(self, profile: np.ndarray, lift: np.ndarray, elasticity: np.ndarray) -> np.ndarray:
         """Mean demand over the level, [D, n, W, K]."""
         by_kind = np.where(self.promoted[:, None, None], lift, 1.0) * np.exp(-elasticity * self.log_price)
-        return (profile if np.isscalar(profile) else profile[:, None]) * by_kind  # type: ignore[index]
+        return profile[:, None] * by_kind
 
     @classmethod
     def of(cls, panel: DemandPanel, log_price: np.ndarray | None) -> "_Table":
-        weekday, kinds = weekdays(panel), 7 if panel.period == "day" else 1
-        of_weekday = [weekday == d for d in range(kinds)]
+        weekday = weekdays(panel)
+        of_weekday = [weekday == d for d in range(7 if panel.period == "day" else 1)]
         on_sale = np.stack([panel.available[rows].sum(0) / max(rows.sum(), 1) for rows in of_weekday])
         shut = on_sale < 0.5 * on_sale.max(0)
         shut &= np.array([rows.any() for rows in of_weekday])[:, None, None]
@@ -110,10 +110,10 @@ def _mean(table: _Table) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
         square = divide(table.squares - 2 * mean * units + periods * mean**2, mean).sum((0, 1))
         noise = np.maximum(divide(square, periods.sum((0, 1)) - 1.0), 1e-3)
 
-        usual = (periods * level * table.factor(1.0, lift, elasticity)).sum(1)
+        usual = (periods * level * table.factor(np.ones_like(profile), lift, elasticity)).sum(1)
         profile = shrunk_ratio(units.sum(1), usual, noise, ((1, 2), (2,), (1,), ())) * ~table.shut
         profile = profile / np.maximum(profile.mean(0), 1e-9)
-        usual = (periods * level * table.factor(profile, 1.0, elasticity))[:, table.promoted].sum((0, 1))
+        usual = (periods * level * table.factor(profile, np.ones_like(lift), elasticity))[:, table.promoted].sum((0, 1))
         lift = shrunk_ratio(units[:, table.promoted].sum((0, 1)), usual, noise, ((0, 1), (0,), ()))
         if table.log_price.any():
             elasticity = _elasticity(table, level * table.factor(profile, lift, elasticity), elasticity, noise)
