@@ -6,6 +6,7 @@ from jaxinv.data.embedded import PANELS, load_panel
 from jaxinv.data.favorita import read_favorita
 from jaxinv.data.fit import FittedDemand, fit_demand
 from jaxinv.data.infer import Inferred, infer_columns
+from jaxinv.data.known import known_covariates
 from jaxinv.data.m5 import read_m5
 from jaxinv.data.master import SkuMaster, read_master
 from jaxinv.data.online_retail import read_online_retail
@@ -24,6 +25,7 @@ __all__ = [
     "SkuMaster",
     "fit_demand",
     "infer_columns",
+    "known_covariates",
     "load_panel",
     "panel_statistics",
     "read_complete_journey",
