@@ -21,7 +21,8 @@ class GRU(nn.Module):
     def __call__(self, x: Array) -> Array:
         # flax's default initialiser is a QR decomposition, see ``orthogonal``.
         cell = nn.GRUCell(self.hidden, recurrent_kernel_init=orthogonal(1.0))
-        return nn.tanh(dense(self.hidden)(nn.RNN(cell)(nn.tanh(dense(self.hidden)(x)))[..., -1, :]))
+        known: Any = nn.RNN(cell)(nn.tanh(dense(self.hidden)(x)))
+        return nn.tanh(dense(self.hidden)(known[..., -1, :]))
 
 
 class Transformer(nn.Module):

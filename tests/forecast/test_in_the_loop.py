@@ -51,7 +51,7 @@ def fitted():
     """By what it is, each fitted to the dates before the first forecast."""
     known = PANEL.between(end=PANEL.dates[FIRST])
     neural = Neural(
-        network=Convolution(8, 2),
+        network=GRU(8),
         context=14,
         horizon=3,
         steps=3,
