@@ -19,7 +19,7 @@ from jaxinv.agents.networks import for_space
 from jaxinv.env.history import LastDemand, ObservationHistory
 from jaxinv.env.informed import Informed
 from jaxinv.env.wrappers import OrderUpTo, Steered
-from jaxinv.evaluate import Evaluation, evaluate
+from jaxinv.evaluate import Evaluation, Paths, evaluate
 from jaxinv.optimise import Pathwise, grid_search, tune
 from jaxinv.policies import BaseStock, Following, QuantileBaseStock
 from jaxinv.policies.closed_forms import critical_ratio
@@ -31,12 +31,33 @@ _PARTS = 8  # of a training run, after each of which the policy is judged on the
 
 @dataclasses.dataclass(frozen=True)
 class Contender:
-    kind: str  # heuristic, forecast or learner
+    kind: str  # heuristic, forecast, residual or end to end
     policy: Any
     env: Any
     params: Any
     forecaster: str | None = None  # whose forecasts it reads
     seconds: float = 0.0  # of training
+
+
+class Replays:
+    """Paths of each part of the days, the same for all who act in the environment and in views of it; those who
+    remember have states of their own, of the same days and stocks."""
+
+    def __init__(self, problem: Problem, config: Any, key: Array):
+        self.problem, self.key = problem, key
+        self.remembering = ObservationHistory(LastDemand(Informed(problem.env)), config.pathwise.window)
+        self.drawn: dict[tuple[str, bool], Paths] = {}
+
+    def __call__(self, part: str, *, remembering: bool = False) -> Paths:
+        if (part, remembering) not in self.drawn:
+            env = self.remembering if remembering else self.problem.env
+            self.drawn[part, remembering] = self.problem.replays(env, part, self.key)
+        return self.drawn[part, remembering]
+
+    def judge(self, contender: Contender, part: str) -> Evaluation:
+        c, remembering = contender, contender.kind == "end to end"
+        paths = self(part, remembering=remembering)
+        return evaluate(c.policy, c.env, c.params, paths, warmup=self.problem.dates.warmup)
 
 
 def run(config: Any) -> dict:
@@ -54,21 +75,12 @@ def run(config: Any) -> dict:
 
 def _solve(problem: Problem, config: Any) -> dict[str, Any]:
     """Rows of the table of a problem, and what its forecasters are worth."""
-    learning, judging, bootstrap = jax.random.split(jax.random.key(config.seed), 3)
+    learning, stocks, bootstrap = jax.random.split(jax.random.key(config.seed), 3)
+    replays = Replays(problem, config, stocks)
     forecasters = fitted(problem, config)
     scores = {name: problem.score(of, "test") for name, of in forecasters.items()}
-    contenders = _heuristics(problem, learning) | _quantiles(problem, forecasters, learning)
-
-    def judged(part: str, contenders: dict[str, Contender]) -> dict[str, Evaluation]:
-        """On the same days from the same stocks."""
-        return {
-            name: evaluate(
-                c.policy, c.env, c.params, problem.replays(c.env, c.params, part, judging), warmup=problem.dates.warmup
-            )
-            for name, c in contenders.items()
-        }
-
-    chosen = {name: float(of.cost_mean) for name, of in judged("validation", contenders).items()}
+    contenders = _heuristics(problem, replays, learning) | _quantiles(problem, forecasters, replays)
+    chosen = {name: float(replays.judge(c, "validation").cost_mean) for name, c in contenders.items()}
 
     def best(**fields: Any) -> str:
         """The cheapest contender of this kind on the days to choose with."""
@@ -78,15 +90,15 @@ def _solve(problem: Problem, config: Any) -> dict[str, Any]:
         )
 
     base = best(kind=("forecast",))
-    learned = {f"residual PPO on {base}": _residual(problem, contenders[base], config, learning, judging)}
+    learned = {f"residual PPO on {base}": _residual(contenders[base], config, replays, learning)}
     level = contenders["base-stock"].policy.level
     learned |= {
-        f"pathwise {memory}": _end_to_end(problem, memory, level, config, learning, judging)
+        f"pathwise {memory}": _end_to_end(problem, memory, level, config, replays, learning)
         for memory in config.pathwise.memories
     }
     contenders |= learned
-    chosen |= {name: float(of.cost_mean) for name, of in judged("validation", learned).items()}
-    on_test = judged("test", contenders)
+    chosen |= {name: float(replays.judge(c, "validation").cost_mean) for name, c in learned.items()}
+    on_test = {name: replays.judge(c, "test") for name, c in contenders.items()}
     reference = best(kind=("heuristic",))
     rows = {}
     for name, contender in contenders.items():
@@ -130,10 +142,10 @@ def _orders(forecaster: str) -> str:
 
 
 # -- who is compared --------------------------------------------------------------------------------------------------
-def _heuristics(problem: Problem, key: Array) -> dict[str, Contender]:
+def _heuristics(problem: Problem, replays: Replays, key: Array) -> dict[str, Contender]:
     """Base-stock levels that are fixed, and that follow the calendar, tuned on the days to learn on."""
     env, params, warmup = problem.env, problem.params, problem.dates.warmup
-    paths = problem.replays(env, params, "train", key)
+    paths = replays("train")
     if env.cells:
         found = {
             follows: tune(
@@ -154,7 +166,7 @@ def _heuristics(problem: Problem, key: Array) -> dict[str, Contender]:
     return {names[follows]: Contender("heuristic", of.policy, env, params) for follows, of in found.items()}
 
 
-def _quantiles(problem: Problem, forecasters: dict[str, Any], key: Array) -> dict[str, Contender]:
+def _quantiles(problem: Problem, forecasters: dict[str, Any], replays: Replays) -> dict[str, Contender]:
     """Order-up-to levels at the newsvendor's fractile of each forecast, and at that which was cheapest on the days to
     learn on."""
     env = Informed(problem.env)
@@ -165,51 +177,49 @@ def _quantiles(problem: Problem, forecasters: dict[str, Any], key: Array) -> dic
     for name, of in forecasters.items():
         params = problem.knowing(problem.forecast(of))
         found[_orders(name)] = Contender("forecast", make(fractile=ratio), env, params, name)
-        paths = problem.replays(env, params, "train", key)
-        tuned = grid_search(make, grid, env, params, paths, warmup=problem.dates.warmup).policy
+        tuned = grid_search(make, grid, env, params, replays("train"), warmup=problem.dates.warmup).policy
         found[f"tuned {_orders(name)}"] = Contender("forecast", tuned, env, params, name)
     return found
 
 
-def _residual(problem: Problem, base: Contender, config: Any, key: Array, judging: Array) -> Contender:
+def _residual(base: Contender, config: Any, replays: Replays, key: Array) -> Contender:
     """PPO that adds to, or takes from, the levels of a forecast."""
     numbers = dataclasses.asdict(config.ppo)
     shape = {"hidden": tuple(numbers.pop("hidden")), "initial_log_std": numbers.pop("initial_log_std"), "shared": True}
     env = Steered(base.env, base.policy, ("extra",), span=1.0)
     network = for_space(env.observation_space(base.params), **shape)
     ppo = PPO(env=env, network=network, **numbers)
-    return _trained(problem, ppo, base.params, base.forecaster, key, judging)
+    return _trained(Contender("residual", None, env, base.params, base.forecaster), ppo, replays, key)
 
 
-def _end_to_end(problem: Problem, memory: str, level: Array, config: Any, key: Array, judging: Array) -> Contender:
-    """Levels from the raw history of demand, stock and calendar, without a forecast, up to twice the fixed ones; learned
-    along the gradient of their cost."""
+def _end_to_end(problem: Problem, memory: str, level: Array, config: Any, replays: Replays, key: Array) -> Contender:
+    """Levels from the raw history of demand, stock and calendar, without a forecast, up to twice the fixed ones,
+    learned along the gradient of their cost."""
     numbers = dataclasses.asdict(config.pathwise)
     del numbers["memories"]
-    window, hidden = numbers.pop("window"), numbers.pop("hidden")
+    del numbers["window"]
+    hidden = numbers.pop("hidden")
     reads = {"gru": GRU(hidden), "transformer": Transformer(hidden, num_layers=1, num_heads=4)}[memory]
-    most = jax.tree.map(float, (2.0 * np.maximum(level, 1.0)).tolist())
-    env = OrderUpTo(ObservationHistory(LastDemand(Informed(problem.env)), window), _tuples(most))
+    env = OrderUpTo(replays.remembering, _tuples((2.0 * np.maximum(level, 1.0)).tolist()))
     network = SequenceNetwork(memory=reads, shared=True, cell_axes=len(env.cells))
     learner = Pathwise(env=env, network=network, warmup=problem.dates.warmup, stagger=False, **numbers)
-    return _trained(problem, learner, problem.params, None, key, judging)
+    return _trained(Contender("end to end", None, env, problem.params), learner, replays, key)
 
 
 def _tuples(values: Any) -> Any:
     return tuple(map(_tuples, values)) if isinstance(values, list) else values
 
 
-def _trained(
-    problem: Problem, learner: Any, params: Any, forecaster: str | None, key: Array, judging: Array
-) -> Contender:
-    """What a learner learned on the days to learn on, in the state that was cheapest on the days to choose with."""
+def _trained(contender: Contender, learner: Any, replays: Replays, key: Array) -> Contender:
+    """With what its learner learned on the days to learn on, in the state that was cheapest on the days to choose
+    with."""
     started = time.perf_counter()
-    paths = problem.replays(learner.env, params, "validation", judging)
 
     def score(policy: Any) -> Array:
-        return evaluate(policy, learner.env, params, paths, warmup=problem.dates.warmup).cost_mean
+        return replays.judge(dataclasses.replace(contender, policy=policy), "validation").cost_mean
 
     chunk = max(1, learner.num_updates // _PARTS)
-    found = fit(learner, problem.training(params), key, chunk=chunk, evaluate=score, progress=False)
+    params = replays.problem.training(contender.params)
+    found = fit(learner, params, key, chunk=chunk, evaluate=score, progress=False)
     policy = learner.policy(found.best_state)
-    return Contender("learner", policy, learner.env, params, forecaster, time.perf_counter() - started)
+    return dataclasses.replace(contender, policy=policy, seconds=time.perf_counter() - started)

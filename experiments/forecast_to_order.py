@@ -21,7 +21,7 @@ class ForecastConfig:
     """Who forecasts."""
 
     classical: tuple[Literal[forecasters.CLASSICAL], ...] = (  # type: ignore[valid-type]
-        "exponential smoothing", "holt-winters", "tsb", "weekday quantile",
+        "exponential smoothing", "holt-winters", "weekday quantile",
     )  # fmt: skip
     network: Literal[tuple(forecasters.NETWORKS)] = "gru"  # type: ignore[valid-type]
     context: int = 56
@@ -40,7 +40,7 @@ class ForecastConfig:
 class PPOConfig:
     """Of ``jaxinv.agents.PPO``; shifts are days of typical demand."""
 
-    num_updates: int = 60
+    num_updates: int = 64
     num_envs: int = 64
     num_steps: int = 16
     learning_rate: float = 2e-3
@@ -68,12 +68,12 @@ class PathwiseConfig:
 class Config(command.OutputConfig):
     problems: tuple[Literal["single", "stores"], ...] = ("single", "stores")
     """single: one item of all locations together, SingleItem-v0; stores: MultiWarehouse-v0"""
-    demand: tuple[str, str] = ("online_retail", "complete_journey")
-    """of the single item, and of the stores: embedded panels, or sales files, long CSV or Parquet"""
+    demand: str = "complete_journey"
+    """an embedded panel (complete_journey, online_retail) or a sales file: long CSV or Parquet"""
     columns: dict[str, str] = dataclasses.field(default_factory=dict)
-    """what the files call our columns, e.g. --columns date Day sku Item quantity Units"""
+    """what the file calls our columns, e.g. --columns date Day sku Item quantity Units"""
     covariates: tuple[str, ...] = ()
-    """further columns of the files that the network and the learners read: weather, holidays, signals of web or
+    """further columns of the file that the network and the learners read: weather, holidays, signals of web or
     marketing"""
     planned: tuple[str, ...] = ()
     """those of them that are known ahead"""
@@ -81,10 +81,8 @@ class Config(command.OutputConfig):
     """test_days and warmup_days are those below"""
     stores: RetailConfig = RetailConfig(delivery_cost=0.0, line_cost=0.0)
     """likewise"""
-    test_days: int = 84
-    """the last days, held out"""
-    validation_days: int = 42
-    """before them, to choose with"""
+    test_days: int = 70
+    """the last days, held out; as many before them choose among what was tuned and learned"""
     fit_share: float = 0.5
     """of the days before those, that forecasters are fitted to; policies learn on the rest"""
     warmup_days: int = 14
@@ -95,7 +93,7 @@ class Config(command.OutputConfig):
     out: Path = Path("runs/forecast_to_order")
 
     def __post_init__(self):
-        command.at_least(self, test_days=14, validation_days=7, warmup_days=0)
+        command.at_least(self, test_days=14, warmup_days=0)
         command.at_least(self.forecast, series=1, num_paths=2, context=8, steps=1)
         command.at_least(self.pathwise, window=2)
         if not 0.1 <= self.fit_share <= 0.9:

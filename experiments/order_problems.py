@@ -26,31 +26,30 @@ class Dates:
 
     fit: int
     train: int
-    validation: int
-    test: int
+    test: int  # to judge on; and before them as many to choose with
     warmup: int
 
     @classmethod
     def of(cls, days: int, config: Any) -> "Dates":
-        left = days - config.test_days - config.validation_days
+        left = days - 2 * config.test_days
         fit = int(config.fit_share * left)
         if min(fit, left - fit) < 28 + config.warmup_days:
             raise ValueError(
-                f"test_days and validation_days leave {max(left, 0)} of the {days} days of the panel: too few to fit "
-                f"forecasters and to learn on, which take {28 + config.warmup_days} each"
+                f"test_days, to judge on and to choose with, leave {max(left, 0)} of the {days} days of the panel: too "
+                f"few to fit forecasters and to learn on, which take {28 + config.warmup_days} each"
             )
-        return cls(fit, left - fit, config.validation_days, config.test_days, config.warmup_days)
+        return cls(fit, left - fit, config.test_days, config.warmup_days)
 
     @property
     def replayed(self) -> int:
-        return self.train + self.validation + self.test
+        return self.train + 2 * self.test
 
     def window(self, part: str) -> tuple[int, int]:
         """(first row, days) of the replay of a part and of the warm-up before it."""
         if part == "train":
             return 0, self.train
-        before = self.train - self.warmup if part == "validation" else self.train + self.validation - self.warmup
-        return before, self.warmup + (self.validation if part == "validation" else self.test)
+        before = self.train + (part == "test") * self.test
+        return before - self.warmup, self.warmup + self.test
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,10 +86,10 @@ class Problem:
         demand = params.demand.replace(first=0, last=self.dates.train - length)
         return params.replace(demand=demand, max_steps_in_episode=length)
 
-    def replays(self, env: Any, params: Any, part: str, key: Array) -> Paths:
+    def replays(self, env: Any, part: str, key: Array) -> Paths:
         """The days of a part and of the warm-up before it in ``env``, the problem's own or one around it, from 0.5 to
         1.5 times the usual stock of every cell: when deliveries fall is luck, which the mean evens out."""
-        row, days = self.dates.window(part)
+        params, (row, days) = self.params, self.dates.window(part)
         begun = params.replace(demand=params.demand.replace(first=row, last=row))
         usual = getattr(params, self.stock)
 
@@ -117,10 +116,9 @@ def fitted(problem: Problem, config: Any) -> dict[str, Any]:
 
 def build(name: str, config: Any) -> Problem:
     """``single`` or ``stores``."""
-    demand = config.demand[name == "stores"]
-    panel = retail.read(demand, config.columns, config.covariates)
+    panel = retail.read(config.demand, config.columns, config.covariates)
     dates = Dates.of(len(panel.dates), config)
-    return (_stores if name == "stores" else _single)(forecasters.name_of(demand), panel, dates, config)
+    return (_stores if name == "stores" else _single)(forecasters.name_of(config.demand), panel, dates, config)
 
 
 def _single(source: str, panel: DemandPanel, dates: Dates, config: Any) -> Problem:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from jaxinv.report.figures import COLOURS
 
-_COLOUR = {"heuristic": COLOURS[7], "forecast": COLOURS[0], "learner": COLOURS[3]}
+_COLOUR = {"heuristic": COLOURS[7], "forecast": COLOURS[0], "residual": COLOURS[3], "end to end": COLOURS[2]}
 
 
 def _rows(problem: dict[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -28,7 +28,7 @@ def _rows(problem: dict[str, Any]) -> Iterator[tuple[str, ...]]:
             f"{row['fill_rate']:.1%}",
             f"{row['waste']:.1%}",
             *(f"{scores[score][0]:.4f}" if scores else "" for score in ("wql", "lead_wql")),
-            f"{row['seconds']:.0f}" if row["kind"] == "learner" else "",
+            f"{row['seconds']:.0f}" if row["seconds"] else "",
         )
 
 
@@ -40,8 +40,7 @@ def table(problem: dict[str, Any]) -> Table:
     for name in header:
         shown.add_column(name, justify="left" if name == "policy" else "right")
     for row in rows:
-        kind = problem["policies"][row[0]]["kind"]
-        shown.add_row(*row, style="bold" if kind == "learner" else None)
+        shown.add_row(*row, style="bold" if problem["policies"][row[0]]["seconds"] else None)
     return shown
 
 
@@ -80,7 +79,7 @@ def markdown(problems: list[dict[str, Any]]) -> str:
         lines += [
             f"### {problem['title']}",
             "",
-            f"Forecasters fitted to {days['fit']} days; {days['train']} days to learn on, {days['validation']} to choose "
+            f"Forecasters fitted to {days['fit']} days; {days['train']} days to learn on, {days['test']} to choose "
             f"with; judged on {dates}.",
             "",
             *("| " + " | ".join(row) + " |" for row in (header, ("---",) * len(header), *rows)),
