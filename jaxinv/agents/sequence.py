@@ -36,7 +36,9 @@ class Transformer(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         position = self.param("position", nn.initializers.normal(0.02), (x.shape[-2], self.hidden))
-        x, mask = dense(self.hidden)(x) + position, nn.make_causal_mask(x[..., 0])
+        mask = nn.make_causal_mask(x[..., 0])
+        x = dense(self.hidden)(x)
+        x = x + jnp.broadcast_to(position, x.shape)
         for _ in range(self.num_layers):
             normal = nn.LayerNorm()(x)
             x = x + nn.MultiHeadDotProductAttention(self.num_heads)(normal, normal, mask=mask)
