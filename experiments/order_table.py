@@ -1,6 +1,7 @@
 """What ``forecast_to_order`` shows: the table, what it says of forecasts and policies, and the figure."""
 
 from collections.abc import Iterator
+from itertools import cycle
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -105,10 +106,10 @@ def drawn(problem: dict[str, Any]) -> Figure:
         costs.plot([], [], "o", color=colour, label=kind)
     costs.legend(fontsize=8)
     costs.grid(axis="x", alpha=0.3)
-    for name, scores in problem["scores"].items():
+    for (name, scores), colour in zip(problem["scores"].items(), cycle(COLOURS), strict=False):
         x, y = scores["lead_wql"][0], problem["policies"][f"quantile of {name}"]["cost_mean"]
-        forecasts.plot(x, y, "o", color=_COLOUR["forecast"])
-        forecasts.annotate(name, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
+        forecasts.plot(x, y, "o", color=colour, label=name)
+    forecasts.legend(fontsize=8, loc="upper left")
     forecasts.margins(0.25)
     forecasts.set(xlabel="lead-time wQL of the forecast", ylabel="cost per day of ordering up to its fractile")
     forecasts.grid(alpha=0.3)
