@@ -114,7 +114,7 @@ def run(config: Any, kind: Callable[[Any], Experiment]) -> dict:
     }
     result = {
         "policies": {
-            name: _summary(judged[name], judged[best], bootstrap, experiment.stores)
+            name: summary(judged[name], judged[best], bootstrap, experiment.stores)
             | {"cost_mean_fitted_demand": fitted[name]}
             for name in policies
         },
@@ -179,7 +179,7 @@ def _policy(config: Any, learner: Any, trained: FitResult) -> Any:
     return learner.policy(state)
 
 
-def _summary(evaluation: Evaluation, best: Evaluation, key: Array, stores: bool) -> dict:
+def summary(evaluation: Evaluation, best: Evaluation, key: Array, stores: bool) -> dict:
     """Of a policy, beside that of the ``best`` heuristic."""
     # Stores that live on each other's stock are one observation: dates are resampled, with all stores of a date.
     interval = partial(moving_block_bootstrap, key=key, locations=False)

@@ -78,11 +78,11 @@ class Retail:
         return paths.replace(states=states)
 
 
-def read(demand: str, columns: dict[str, str]) -> Any:
-    """An embedded panel by name, or that of a sales file with ``columns`` of these names."""
+def read(demand: str, columns: dict[str, str], covariates: tuple[str, ...] = ()) -> Any:
+    """An embedded panel by name, or that of a sales file with ``columns`` of these names and ``covariates``."""
     from jaxinv.data import PANELS, load_panel, read_sales
 
-    return load_panel(demand) if demand in PANELS else read_sales(demand, columns or None)
+    return load_panel(demand) if demand in PANELS else read_sales(demand, columns or None, covariates=covariates)
 
 
 def build(panel: Any, config: RetailConfig) -> Retail:

@@ -78,7 +78,7 @@ def build(panel: Any, config: RetailItemConfig) -> RetailItem:
     item = panel.largest(skus=1).skus[0] if config.item is None else config.item
     if item not in panel.skus:
         raise ValueError(f"env.item must be a SKU of the sales file, such as {', '.join(panel.skus[:5])}; got {item!r}")
-    panel = _one_location(panel)
+    panel = one_location(panel)
     index = panel.skus.index(item)
     split = panel.dates[-config.test_days]
     train_panel, _ = panel.split(split)
@@ -99,8 +99,8 @@ def build(panel: Any, config: RetailItemConfig) -> RetailItem:
     return RetailItem(env, params, dataclasses.replace(params, demand=trace), replayed.select(skus=[item]), typical)
 
 
-def _one_location(panel: Any) -> Any:
-    """Sales of all locations together; a promotion runs where it does in most of them."""
+def one_location(panel: Any) -> Any:
+    """Sales of all locations together; a promotion runs where it does in most of them, covariates are their means."""
     from jaxinv.data import DemandPanel
 
     return DemandPanel(
@@ -112,6 +112,7 @@ def _one_location(panel: Any) -> Any:
         available=panel.available.any(1, keepdims=True),
         stocked_out=None if panel.stocked_out is None else panel.stocked_out.any(1, keepdims=True),
         period=panel.period,
+        covariates={name: values.mean(1, keepdims=True) for name, values in panel.covariates.items()},
     )
 
 

@@ -7,6 +7,7 @@ from jaxinv.data.favorita import read_favorita
 from jaxinv.data.fit import FittedDemand, fit_demand
 from jaxinv.data.held_out import Compared, held_out_report
 from jaxinv.data.infer import Inferred, infer_columns
+from jaxinv.data.known import known_covariates
 from jaxinv.data.m5 import read_m5
 from jaxinv.data.master import SkuMaster, read_master
 from jaxinv.data.online_retail import read_online_retail
@@ -27,6 +28,7 @@ __all__ = [
     "fit_demand",
     "held_out_report",
     "infer_columns",
+    "known_covariates",
     "load_panel",
     "panel_statistics",
     "read_complete_journey",

@@ -76,6 +76,16 @@ class Demand:
         """1 where a promotion that is known now runs ``ahead`` periods after the coming one, else 0; [*shape]."""
         return jnp.zeros(self.shape, jnp.float32)
 
+    def forecast(self, state: DemandState) -> Array:
+        """Quantiles [*shape, Q] of the demand of the coming periods together, which were computed beforehand from what
+        was known now: none (Q = 0), unless a process was given them."""
+        return jnp.zeros((*self.shape, 0), jnp.float32)
+
+    def signals(self, state: DemandState) -> Array:
+        """Whatever else is known now that may tell of demand, [*shape, C]: nothing (C = 0), unless a process was given
+        it."""
+        return jnp.zeros((*self.shape, 0), jnp.float32)
+
     def law(self, state: DemandState) -> "Demand":
         """The distribution of the coming period's demand, as known now: a stationary process.
 

@@ -22,6 +22,9 @@ class Trace(struct.Typed, Demand):
     Without a state it is the mean over all rows: the scale of the demand, which numbers of a problem are measured in,
     and no forecast.
     ``promotions`` [T, *shape] (1: one runs) are known ``announced`` days ahead, as in ``modifiers.Promotion``.
+    ``forecasts`` [T, *shape, Q] and ``covariates`` [T, *shape, C] are what :meth:`forecast` and :meth:`signals` tell
+    of each day: units, and numbers of any kind, that were known before its demand (``jaxinv.forecast``,
+    ``jaxinv.data.known_covariates``).
     """
 
     quantity: Array = struct.leaf(low=0.0)
@@ -31,6 +34,8 @@ class Trace(struct.Typed, Demand):
     expected: Array | None = struct.leaf(None, low=0.0)
     promotions: Array | None = struct.leaf(None, low=0.0, high=1.0)
     announced: Array = struct.leaf(7, dtype=jnp.int32, low=-1)
+    forecasts: Array | None = struct.leaf(None, low=0.0)
+    covariates: Array | None = struct.leaf(None)
 
     def validate(self):
         rows, first, last = len(self.quantity), int(np.max(self.first)), int(np.max(self.last))
@@ -42,6 +47,10 @@ class Trace(struct.Typed, Demand):
             value = getattr(self, name)
             if value is not None and value.shape != self.quantity.shape:
                 raise ValueError(f"Trace.{name} must have shape {self.quantity.shape}, got {value.shape}")
+        for name in ("forecasts", "covariates"):
+            value = getattr(self, name)
+            if value is not None and value.shape[:-1] != self.quantity.shape:
+                raise ValueError(f"Trace.{name} must have shape {(*self.quantity.shape, '...')}, got {value.shape}")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -83,6 +92,12 @@ class Trace(struct.Typed, Demand):
             return jnp.zeros(self.shape, jnp.float32)
         running = within_calendar(self.promotions, state.day - self.start_day + ahead)
         return jnp.where(ahead <= self.announced, running, 0.0)
+
+    def forecast(self, state: DemandState) -> Array:
+        return super().forecast(state) if self.forecasts is None else self._row(self.forecasts, state, 0)
+
+    def signals(self, state: DemandState) -> Array:
+        return super().signals(state) if self.covariates is None else self._row(self.covariates, state, 0)
 
     def _row(self, table: Array, state: DemandState, ahead: int | Array) -> Array:
         return table[jnp.clip(state.day - self.start_day + ahead, 0, len(self.quantity) - 1)]

@@ -53,6 +53,12 @@ class Unexpected(Demand):
     def promotion(self, state: DemandState, ahead: int | Array = 0) -> Array:
         return self.base.promotion(state, ahead)
 
+    def forecast(self, state: DemandState) -> Array:
+        return self.base.forecast(state)
+
+    def signals(self, state: DemandState) -> Array:
+        return self.base.signals(state)
+
     def law(self, state: DemandState) -> Any:
         law: Any = self.base.law(state)
         return law.scaled(self.factor)

@@ -53,6 +53,12 @@ class RollingForecast:
     quantiles: Array  # [O, Q, H, W, K] of units per period
     cumulative: Array  # [O, Q, H, W, K] of the units of the first 1, ..., H periods together
 
+    def features(self) -> Array:
+        """[O, W, K, Q] quantiles of the units of all H periods together, as ``demand.Trace.forecasts`` holds them of
+        O = T dates: made before the demand of each. With H the lead time and a period more, that is what an order has
+        to last for."""
+        return jnp.moveaxis(self.cumulative[:, :, -1], 1, -1)
+
 
 class Forecaster(Protocol):
     """How to forecast: a frozen dataclass of choices."""
@@ -64,6 +70,11 @@ class Forecaster(Protocol):
 class Fitted:
     """What was learned from a panel. Subclasses say what is known after each period, and draw paths from there; the
     rest follows, jitted over all series at once."""
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Names of the panel's covariates that are read: none, unless a subclass says so."""
+        return ()
 
     def condition(self, series: Series) -> Any:
         """All that paths are drawn from, computed once for all dates: what it holds of a period does not depend on
@@ -94,7 +105,7 @@ class Fitted:
         """
         _check_horizon(horizon)
         self.check(history)
-        series = Series.of(extended(history, horizon, future))
+        series = Series.of(extended(history, horizon, future), self.covariates)
         samples = _predict(self, series, jnp.int32(len(history.dates)), horizon, _key(key))
         return Forecast(samples.reshape(*samples.shape[:2], *history.quantity.shape[1:]))
 
@@ -136,7 +147,7 @@ class Fitted:
         origins = np.asarray(origins)
         if not len(origins) or origins.min() < 1 or origins.max() > len(panel.dates):
             raise ValueError(f"origins must be in 1..{len(panel.dates)}, the periods of the panel, got {origins}")
-        series = Series.of(extended(panel, horizon))
+        series = Series.of(extended(panel, horizon), self.covariates)
         shape = panel.quantity.shape[1:]
         return _at_origins(self, series, jnp.asarray(origins, jnp.int32), horizon, shape, summary, data, _key(key))
 

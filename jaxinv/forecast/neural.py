@@ -40,6 +40,8 @@ class Neural:
     batch: int = 64  # windows in each
     learning_rate: float = 3e-3
     prices_planned: bool = False  # so that they are known ahead; those that were paid are not
+    covariates: tuple[str, ...] = ()  # of a panel, by name, that are read; a panel may lack some
+    planned: tuple[str, ...] = ()  # those of them that are known ahead
     num_paths: int = 100
     seed: int = 0
 
@@ -48,6 +50,10 @@ class Neural:
             self, context=(8, 360), horizon=(1, 364), components=(1, 16), steps=(1, 10**9), batch=(1, 10**6),
             learning_rate=(0.0, 1.0), num_paths=(1, 10_000),
         )  # fmt: skip
+        for name in ("covariates", "planned"):  # lists, where they come from a file
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not set(self.planned) <= set(self.covariates):
+            raise ValueError(f"Neural.planned must name some of its covariates {self.covariates}, got {self.planned}")
         if type(self.network).__name__ not in NETWORKS:
             raise ValueError(f"Neural.network must be one of {', '.join(NETWORKS)}, got {self.network!r}")
 
@@ -66,7 +72,14 @@ class Neural:
         return self._trained(params, windows)
 
     def _windows(self, panels: Sequence[DemandPanel]) -> Windows:
-        return Windows.of(panels, self.context, self.horizon, self.prices_planned)
+        return Windows.of(
+            panels, self.context, self.horizon, self.prices_planned, self.covariates, self.covariates_planned
+        )
+
+    @property
+    def covariates_planned(self) -> tuple[bool, ...]:
+        """Of each of the covariates, whether it is known ahead."""
+        return tuple(name in self.planned for name in self.covariates)
 
     def _trained(self, params: Any, windows: Windows) -> "FittedNeural":
         params, losses = train(
@@ -120,6 +133,7 @@ class FittedNeural(Fitted):
         """Weights and configuration, to be written to a file. Windows carry their own scale, so that there is no other
         scaler to keep."""
         config = {spec.name: getattr(self.config, spec.name) for spec in dataclasses.fields(self.config)}
+        config |= {name: list(config[name]) for name in ("covariates", "planned")}
         network = self.config.network
         own = {
             f.name: getattr(network, f.name) for f in dataclasses.fields(network) if f.name not in ("parent", "name")
@@ -136,6 +150,10 @@ class FittedNeural(Fitted):
         params, losses = jax.tree.map(jnp.asarray, (saved["params"], saved["losses"]))
         return cls(params, losses, Neural(**config))
 
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        return self.config.covariates
+
     def condition(self, series: Series) -> Planned:
         return Planned.of(series)
 
@@ -151,7 +169,9 @@ class FittedNeural(Fitted):
         columns = {name: rows(getattr(known, name)) for name in COLUMNS}
 
         def cut(one: dict[str, Array]) -> Window:
-            return Window.cut(one | {"calendar": calendar}, context, whole, known.lag, self.config.prices_planned)
+            planned = self.config.covariates_planned
+            one = one | {"calendar": calendar}
+            return Window.cut(one, context, whole, known.lag, self.config.prices_planned, planned)
 
         windows = jax.vmap(cut, in_axes=1)(columns)
 

@@ -26,10 +26,12 @@ class Series:
     price: Array  # [T, N] float32 money per unit; NaN where not known
     phase: Array  # [T] int32 place in the season: 0 is Monday, or for weeks a fixed one of 52
     year: Array  # [T] float32 part of the year that has passed
+    covariates: Array  # [T, N, C] float32; NaN where not known
     season: int = struct.static(7)  # SEASON of the panel's period
 
     @classmethod
-    def of(cls, panel: DemandPanel) -> "Series":
+    def of(cls, panel: DemandPanel, covariates: tuple[str, ...] = ()) -> "Series":
+        """With the panel's ``covariates`` of these names; one that it lacks is known nowhere."""
         shape = len(panel.dates), panel.quantity[0].size
 
         def flat(array: np.ndarray | None, missing: float, dtype: type) -> Array:
@@ -47,6 +49,9 @@ class Series:
             price=flat(panel.price, jnp.nan, jnp.float32),
             phase=jnp.asarray((panel.start_day + np.arange(shape[0])) % season, jnp.int32),
             year=jnp.asarray(days / 366.0, jnp.float32),
+            covariates=jnp.asarray(
+                [_flat(panel, name) for name in covariates] or np.zeros((0, *shape)), jnp.float32
+            ).transpose(1, 2, 0),
             season=season,
         )
 
@@ -55,11 +60,18 @@ class Series:
         return jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, start, length), self)
 
 
+def _flat(panel: DemandPanel, name: str) -> np.ndarray:
+    """A covariate of every series [T, N]."""
+    values = panel.covariates.get(name, np.full((1, 1, 1), np.nan))
+    return np.broadcast_to(values, panel.quantity.shape).reshape(len(panel.dates), -1)
+
+
 def extended(history: DemandPanel, horizon: int, future: DemandPanel | None = None) -> DemandPanel:
     """``history`` and ``horizon`` periods after it, in which nothing is sold.
 
     What is planned comes from ``future``, of which demand is not read. Without it prices stay, there are no promotions,
-    and a location is shut on those days on which it was shut in each of the last four seasons (weeks, for days).
+    covariates are not known, and a location is shut on those days on which it was shut in each of the last four seasons
+    (weeks, for days).
 
     Raises ``ValueError`` where ``future`` does not follow on ``history``, or is shorter than ``horizon``.
     """
@@ -90,7 +102,10 @@ def extended(history: DemandPanel, horizon: int, future: DemandPanel | None = No
         else np.concatenate([getattr(history, name), array])
         for name, array in planned.items()
     }
+    ahead = {} if future is None else {name: array[:horizon] for name, array in future.covariates.items()}
+    unknown = {name: np.full((horizon, *x.shape[1:]), np.nan) for name, x in history.covariates.items()}
     return DemandPanel(
+        covariates={n: np.concatenate([x, (unknown | ahead)[n]]) for n, x in history.covariates.items()},
         quantity=np.concatenate([history.quantity, np.zeros(shape, np.float32)]),
         dates=np.concatenate([history.dates, dates]),
         locations=history.locations,

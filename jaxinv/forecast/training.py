@@ -36,9 +36,18 @@ class Windows:
     context: int = struct.static()
     horizon: int = struct.static()
     prices_planned: bool = struct.static()
+    planned: tuple[bool, ...] = struct.static()  # [C] covariates that are known ahead
 
     @classmethod
-    def of(cls, panels: Sequence[DemandPanel], context: int, horizon: int, prices_planned: bool = False) -> "Windows":
+    def of(
+        cls,
+        panels: Sequence[DemandPanel],
+        context: int,
+        horizon: int,
+        prices_planned: bool = False,
+        covariates: tuple[str, ...] = (),
+        planned: tuple[bool, ...] = (),
+    ) -> "Windows":
         """Raises ``ValueError`` where there is no panel, or one is too short or without sales."""
         if not panels:
             raise ValueError("panels must hold at least one panel to train on")
@@ -47,9 +56,9 @@ class Windows:
             length, last = len(panel.dates), len(panel.dates) - horizon
             if last < 2:
                 raise ValueError(f"panels[{number}] has {length} periods, too few to learn {horizon} periods ahead")
-            series = Series.of(panel)
+            series = Series.of(panel, covariates)
             check_horizon(horizon, series.season)
-            planned = Planned.of(series)
+            read = Planned.of(series)
             total = length + PAD
             demand = np.asarray(series.demand)
             sold = (demand > 0).any(0)
@@ -60,20 +69,20 @@ class Windows:
             begin = place + total * np.arange(count) + PAD - context
             first = np.minimum(np.argmax(demand > 0, 0) + 1 + min(context // 2, last // 2), last)
             parts.append({
-                "rows": {name: np.asarray(getattr(planned, name)).T.reshape(-1) for name in COLUMNS},
-                "calendar": np.asarray(planned.calendar),
+                "rows": {name: _by_series(getattr(read, name)) for name in COLUMNS},
+                "calendar": np.asarray(read.calendar),
                 "begin": begin,
                 "begin_calendar": np.full(count, place_calendar + PAD - context),
                 "first": first,
                 "last": np.full(count, last),
                 "whole": np.full(count, bool((demand == np.round(demand)).all())),
-                "lag": np.full(count, int(planned.lag)),
+                "lag": np.full(count, int(read.lag)),
                 "chance": often / often.sum() / len(panels),
             })  # fmt: skip
             place, place_calendar = place + total * count, place_calendar + total
         joined = jax.tree.map(lambda *each: jnp.asarray(np.concatenate(each)), *parts)
         joined["chance"] = jnp.cumsum(joined["chance"])
-        return cls(**joined, context=context, horizon=horizon, prices_planned=prices_planned)
+        return cls(**joined, context=context, horizon=horizon, prices_planned=prices_planned, planned=planned)
 
     def sample(self, key: Array) -> Window:
         """A series by chance, at a date of it."""
@@ -91,7 +100,12 @@ class Windows:
         rows = {name: jax.lax.dynamic_slice_in_dim(x, start, length) for name, x in self.rows.items()}
         start = self.begin_calendar[series] + origin
         rows["calendar"] = jax.lax.dynamic_slice_in_dim(self.calendar, start, length)
-        return Window.cut(rows, self.context, self.whole[series], self.lag[series], self.prices_planned)
+        return Window.cut(rows, self.context, self.whole[series], self.lag[series], self.prices_planned, self.planned)
+
+
+def _by_series(rows: Array) -> np.ndarray:
+    """[T, N, ...] as [N * T, ...]: one series after the other."""
+    return np.swapaxes(rows, 0, 1).reshape(rows.shape[0] * rows.shape[1], *rows.shape[2:])
 
 
 def check_horizon(horizon: int, season: int) -> None:

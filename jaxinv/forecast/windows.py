@@ -18,7 +18,7 @@ from jaxinv.forecast.series import SEASON, Series
 
 YEAR = {SEASON["day"]: 364, SEASON["week"]: 52}  # periods after which a year has passed, on the same weekday
 PAD = 364  # periods put before a series: the longest context, or year
-COLUMNS = ("demand", "observed", "open", "promotion", "price", "last_year", "last_year_observed", "mean")
+COLUMNS = ("demand", "observed", "open", "promotion", "price", "last_year", "last_year_observed", "mean", "covariates")
 _LAG = {SEASON["day"]: 7, SEASON["week"]: 4}  # whose demand is also shown, beside the last one
 
 
@@ -35,6 +35,7 @@ class Planned:
     last_year: Array  # demand a year ago
     last_year_observed: Array
     mean: Array  # of all observed demand before the period
+    covariates: Array  # [T + PAD, N, C]
     calendar: Array  # [T + PAD, C] weekday and time of the year
     whole: Array  # [T + PAD] bool: all demand before came in whole units
     lag: Array  # [] int32 periods
@@ -60,6 +61,7 @@ class Planned:
             last_year=jnp.pad(demand, ((year, 0), (0, 0)))[: len(demand)],
             last_year_observed=jnp.pad(observed, ((year, 0), (0, 0)))[: len(demand)],
             mean=sold / jnp.maximum(seen, 1),
+            covariates=padded(series.covariates, jnp.nan),
             calendar=padded(_calendar(series), 0.0),
             whole=jnp.cumsum(fractional) - fractional == 0,
             lag=jnp.int32(_LAG[series.season]),
@@ -88,9 +90,18 @@ class Window:
     whole: Array  # [] bool
 
     @classmethod
-    def cut(cls, rows: dict[str, Array], context: int, whole: Array, lag: Array, prices_planned: bool) -> "Window":
+    def cut(
+        cls,
+        rows: dict[str, Array],
+        context: int,
+        whole: Array,
+        lag: Array,
+        prices_planned: bool,
+        planned: tuple[bool, ...] = (),
+    ) -> "Window":
         """From the rows [L] of one series in ``COLUMNS`` and ``calendar`` of ``Planned``. Unless ``prices_planned`` the
-        last price goes on: what was paid on a day, as files often have it, tells what was sold on it."""
+        last price goes on: what was paid on a day, as files often have it, tells what was sold on it. So it does of
+        each covariate [C] that is not ``planned``."""
         demand, observed = rows["demand"], rows["observed"]
         seen = observed[:context]
         count = jnp.sum(seen)
@@ -129,6 +140,7 @@ class Window:
             last_year[:, None],
             rows["last_year_observed"][:, None],
             jnp.broadcast_to(static[None], (len(demand), len(static))),
+            _covariates(rows["covariates"], context, planned),
         ]
         return cls(demand, observed, rows["open"], jnp.concatenate(plan, -1), lag, scale, whole)
 
@@ -143,6 +155,18 @@ class Window:
 
         last, lagged = before(jnp.int32(1)), before(self.lag)
         return jnp.concatenate([self.plan, recent(last, lagged, self.scale)], -1)
+
+
+def _covariates(given: Array, context: int, planned: tuple[bool, ...]) -> Array:
+    """[L, 2 C] of the covariates [L, C] of a window: by how much each, on a scale of logarithms, differs from its mean
+    over the context, and whether it is known."""
+    ahead = (jnp.arange(len(given)) >= context)[:, None]
+    given = jnp.where(ahead & ~jnp.asarray(planned, jnp.bool_)[None], given[context - 1][None], given)
+    known = ~jnp.isnan(given)
+    given = jnp.where(known, given, 0.0)
+    level = jnp.sign(given) * jnp.log1p(jnp.abs(given))
+    usual = jnp.sum(level[:context] * known[:context], 0) / jnp.maximum(jnp.sum(known[:context], 0), 1)
+    return jnp.concatenate([jnp.where(known, level - usual[None], 0.0), known], -1)
 
 
 def recent(last: tuple[Array, Array], lagged: tuple[Array, Array], scale: Array) -> Array:

@@ -26,6 +26,7 @@ from jaxinv.policies.lost_sales import Myopic1, Myopic2, ProjectedInventory, Vec
 from jaxinv.policies.moving_average import MovingAverage
 from jaxinv.policies.multi_sku import AdaptiveBaseStock, chain_sizing
 from jaxinv.policies.perishable import BaseStockEW, LowStockEW
+from jaxinv.policies.quantile import QuantileBaseStock
 from jaxinv.policies.rebalancing import Rebalancing
 from jaxinv.policies.serial import AnchorAndAdjust, SerialBaseStock
 from jaxinv.policies.sizing import Factor, Sizing
@@ -75,6 +76,7 @@ __all__ = [
     "PeriodicReview",
     "ProjectedInventory",
     "ProportionalEchelonBaseStock",
+    "QuantileBaseStock",
     "Rebalancing",
     "ReorderPoint",
     "ReorderQuantity",

@@ -27,6 +27,19 @@ def test_heads_fit_the_space_and_depend_on_the_order_of_the_past(name, key):
     assert abs(float(first - swapped)) > 1e-6
 
 
+@pytest.mark.parametrize("name", MEMORIES)
+def test_cells_share_a_memory_and_each_remembers_its_own_past(name, key):
+    network, past = SequenceNetwork(MEMORIES[name], cell_axes=2), jax.random.normal(key, (6, 2, 3, 4))
+    space = spaces.Box(0.0, 1.0, (2, 3))
+    params = jax.jit(lambda past: network.init(key, past, space))(past)
+    heads = jax.jit(lambda past: network.apply(params, past, space)[0][0][0])
+    before, turned = heads(past), heads(past[:, ::-1, jnp.array([2, 0, 1])])
+    assert before.shape == (2, 3)
+    np.testing.assert_allclose(turned, before[::-1, jnp.array([2, 0, 1])], atol=1e-6)
+    changed = np.abs(heads(past.at[0, 1, 2].add(1.0)) - before) > 1e-7  # long ago, of one cell
+    np.testing.assert_array_equal(changed, [[False] * 3, [False, False, True]])
+
+
 def test_attention_does_not_look_ahead(key):
     """What is known at a period is the same whatever comes after it."""
     network, past = MEMORIES["transformer"], jax.random.normal(key, (6, 3))
