@@ -127,7 +127,6 @@ def _pair(a: str, b: str, scores: dict, judged: dict[str, Evaluation], key: Arra
     return {
         "forecasters": [a, b],
         "cost": [cost["mean"], *cost["ci95"]],
-        "cost_of_second": float(theirs.cost_mean),
         **{score: _numbers(scores[a].difference(scores[b], score)) for score in ("wql", "lead_wql")},
     }
 
