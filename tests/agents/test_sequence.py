@@ -55,7 +55,8 @@ def test_attention_does_not_look_ahead(key):
     assert np.abs(attended(past)[4:] - attended(changed)[4:]).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["gru", pytest.param("transformer", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gru", "transformer"])
 def test_ppo_learns_to_remember(name, key):
     """The answer is in the observation before the last one."""
     env = ObservationHistory(probes.Remember(), 3)
