@@ -9,7 +9,7 @@ from jaxinv import sharding, train
 from jaxinv.agents import DCL, DQN, IPPO, MLP, PPO, SAC, AgentNetwork
 from jaxinv.env.core import EnvParams
 from tests.agents import probes
-from tests.agents.test_protocol import Follow
+from tests.agents.test_protocol import LOOKING_AHEAD, Follow
 
 PARAMS = EnvParams(max_steps_in_episode=7)
 KEY = jax.random.key(3)
@@ -30,18 +30,7 @@ MAKE = {
         num_minibatches=2,
         **SIZES | {"network": AgentNetwork(hidden=(16,))} | fields,
     ),
-    "DCL": lambda **fields: DCL(
-        env=probes.MatchTheObservation(),
-        num_steps=4,
-        warmup=2,
-        spacing=1,
-        scenarios=7,
-        rounds=3,
-        depth=3,
-        fit_steps=20,
-        batch_size=16,
-        **SIZES | fields,
-    ),
+    "DCL": lambda **fields: DCL(env=probes.MatchTheObservation(), num_steps=4, **SIZES | LOOKING_AHEAD | fields),
 }
 
 

@@ -120,10 +120,15 @@ def paired(shape: tuple[int, int, int], w: np.ndarray, k: np.ndarray) -> np.ndar
 
 def carried(price: np.ndarray) -> np.ndarray:
     """``price`` [T, ...] with gaps (NaN) filled by the last one before, those ahead of all by the first one after."""
-    rows = np.arange(len(price)).reshape(-1, *[1] * (price.ndim - 1))
-    last = np.maximum.accumulate(np.where(np.isnan(price), -1, rows), 0)
+    last = last_known(price)
     first = np.argmax(~np.isnan(price), 0)[None]
     return np.take_along_axis(price, np.where(last < 0, first, last), 0)
+
+
+def last_known(values: np.ndarray) -> np.ndarray:
+    """Of each entry [T, ...] the row of the last one up to it that is known (not NaN); -1 where there is none."""
+    rows = np.arange(len(values)).reshape(-1, *[1] * (values.ndim - 1))
+    return np.maximum.accumulate(np.where(np.isnan(values), -1, rows), 0)
 
 
 def time_axis(days: np.ndarray, period: Period | None, path: Any) -> tuple[np.ndarray, Period]:

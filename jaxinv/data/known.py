@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jaxinv.data.dense import last_known
 from jaxinv.data.panel import DemandPanel
 
 
@@ -24,7 +25,6 @@ def known_covariates(panel: DemandPanel, names: Sequence[str], planned: Sequence
         values = panel.covariates[name]
         if name not in planned:
             values = np.concatenate([np.full_like(values[:1], np.nan), values[:-1]])
-        periods = np.arange(len(values)).reshape(-1, 1, 1)
-        latest = np.maximum.accumulate(np.where(np.isnan(values), 0, periods), 0)
-        found[..., i] = np.nan_to_num(np.take_along_axis(values, latest, 0))
+        last = last_known(values)
+        found[..., i] = np.where(last < 0, 0.0, np.take_along_axis(values, np.maximum(last, 0), 0))
     return found

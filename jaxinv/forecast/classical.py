@@ -15,7 +15,7 @@ import dataclasses
 import itertools
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -36,15 +36,17 @@ class Classical:
     periods but for the first two seasons (the last half, where there are no more).
     """
 
+    SMOOTHED: ClassVar[tuple[str, ...]] = ()  # fields that hold values in [0, 1] to choose among
+
     num_paths: int = 100  # past dates whose errors are used
     same_weekday: bool = True  # of daily panels: only errors from dates on the same weekday, which have its spread
 
     def __post_init__(self):
-        check_fields(self, num_paths=(1, 10_000))
+        check_fields(self, num_paths=(1, 10_000), **dict.fromkeys(self.SMOOTHED, (0.0, 1.0)))
 
     def grid(self) -> Mapping[str, tuple[float, ...]]:
         """Values to try of each parameter; all combinations are."""
-        return {}
+        return {name: getattr(self, name) for name in self.SMOOTHED}
 
     def start(self, season: int) -> Any:
         """What is known before any period."""

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxinv.forecast.base import check_fields
 from jaxinv.forecast.classical import Classical
 from jaxinv.forecast.smoothing import WEIGHTS, weight
 
@@ -19,14 +18,9 @@ class Croston(Classical):
     size <- size + alpha (demand - size) and interval <- interval + alpha (periods since the last - interval); the
     forecast is size / interval, 0 ahead of all demand. Periods in which a series was not observed do not count."""
 
+    SMOOTHED = ("alpha",)
+
     alpha: tuple[float, ...] = WEIGHTS  # values to choose among
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_fields(self, alpha=(0.0, 1.0))
-
-    def grid(self) -> Mapping[str, tuple[float, ...]]:
-        return {"alpha": self.alpha}
 
     def start(self, season: int) -> Any:
         return jnp.float32(0.0), jnp.float32(1.0), jnp.int32(0), jnp.int32(0)
@@ -58,15 +52,10 @@ class TSB(Classical):
     out is forecast less and less (Teunter, Syntetos and Babai 2011, European Journal of Operational Research 214(3)):
     probability <- probability + beta (whether there was demand - probability); size as Croston's."""
 
+    SMOOTHED = ("alpha", "beta")
+
     alpha: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.3)  # of sizes; values to choose among
     beta: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2)  # of the probability
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_fields(self, alpha=(0.0, 1.0), beta=(0.0, 1.0))
-
-    def grid(self) -> Mapping[str, tuple[float, ...]]:
-        return {"alpha": self.alpha, "beta": self.beta}
 
     def start(self, season: int) -> Any:
         return jnp.float32(0.0), jnp.float32(0.0), jnp.int32(0), jnp.int32(0)

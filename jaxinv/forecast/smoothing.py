@@ -93,14 +93,9 @@ class ExponentialSmoothing(Classical):
     """Simple exponential smoothing: level <- level + alpha (demand - level), which goes on (Brown 1959, *Statistical
     Forecasting for Inventory Control*)."""
 
+    SMOOTHED = ("alpha",)
+
     alpha: tuple[float, ...] = WEIGHTS  # values to choose among
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_fields(self, alpha=(0.0, 1.0))
-
-    def grid(self) -> Mapping[str, tuple[float, ...]]:
-        return {"alpha": self.alpha}
 
     def start(self, season: int) -> Any:
         return jnp.float32(0.0), jnp.int32(0)
@@ -120,16 +115,11 @@ class HoltWinters(Classical):
     season <- gamma (demand - level') + (1 - gamma) season. beta = 0 is no trend. Where a period is not observed level
     and trend wait."""
 
+    SMOOTHED = ("alpha", "beta", "gamma")
+
     alpha: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.4)  # values to choose among
     beta: tuple[float, ...] = (0.0, 0.01)
     gamma: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2)
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_fields(self, alpha=(0.0, 1.0), beta=(0.0, 1.0), gamma=(0.0, 1.0))
-
-    def grid(self) -> Mapping[str, tuple[float, ...]]:
-        return {"alpha": self.alpha, "beta": self.beta, "gamma": self.gamma}
 
     def start(self, season: int) -> Any:
         return jnp.float32(0.0), jnp.float32(0.0), jnp.zeros(season), jnp.int32(0), jnp.zeros(season, jnp.int32)

@@ -38,6 +38,9 @@ OFF_POLICY = {
     "prioritised": True, "n_step": 2,
 }  # fmt: skip
 CONTINUOUS = OFF_POLICY | {"env": Follow()}
+LOOKING_AHEAD = {
+    "warmup": 2, "spacing": 1, "scenarios": 7, "rounds": 3, "depth": 3, "fit_steps": 20, "batch_size": 16,
+}  # fmt: skip
 AGENTS = {"network": AgentNetwork(hidden=(16,), central_values=True)}
 LEARNERS = {
     "PPO": (PPO, ON_POLICY | {"num_epochs": 2, "num_minibatches": 2}),
@@ -48,11 +51,7 @@ LEARNERS = {
     "DDPG": (DDPG, CONTINUOUS | {"target_noise": 0.2}),
     "TD3": (TD3, CONTINUOUS),
     "SAC": (SAC, CONTINUOUS),
-    "DCL": (
-        DCL,
-        ON_POLICY
-        | {"warmup": 2, "spacing": 1, "scenarios": 7, "rounds": 3, "depth": 3, "fit_steps": 20, "batch_size": 16},
-    ),
+    "DCL": (DCL, ON_POLICY | LOOKING_AHEAD),
     "Pathwise": (Pathwise, ON_POLICY | {"env": Follow(), "warmup": 2}),
     # Several agents are a network and rewards of their own.
     "IPPO": (IPPO, ON_POLICY | AGENTS | {"env": probes.MatchOwn(endless=True), "num_epochs": 2, "num_minibatches": 2}),
