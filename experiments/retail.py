@@ -79,10 +79,14 @@ class Retail:
 
 
 def read(demand: str, columns: dict[str, str], covariates: tuple[str, ...] = ()) -> Any:
-    """An embedded panel by name, or that of a sales file with ``columns`` of these names and ``covariates``."""
+    """An embedded panel by name, or that of a sales file with ``columns`` of these names and ``covariates``. A column
+    that is named as the quantity holds units, even where it is called as revenue often is."""
     from jaxinv.data import PANELS, load_panel, read_sales
 
-    return load_panel(demand) if demand in PANELS else read_sales(demand, columns or None, covariates=covariates)
+    if demand in PANELS:
+        return load_panel(demand)
+    revenue = False if "quantity" in columns else None
+    return read_sales(demand, columns or None, covariates=covariates, revenue=revenue)
 
 
 def build(panel: Any, config: RetailConfig) -> Retail:

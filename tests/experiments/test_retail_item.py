@@ -27,6 +27,14 @@ def item(panel):
     return retail_item.build(panel, CONFIG)
 
 
+def test_a_column_named_as_the_quantity_counts_units(tmp_path):
+    path = tmp_path / "sales.csv"
+    path.write_text("Date,Store,Sales\n2024-01-01,A,3\n2024-01-02,A,4\n")
+    with pytest.raises(ValueError, match="'Sales' looks like revenue"):
+        retail.read(str(path), {})
+    assert retail.read(str(path), {"quantity": "Sales"}).quantity.ravel().tolist() == [3.0, 4.0]
+
+
 def test_the_replay_is_what_all_stores_sold_on_the_held_out_dates(item, panel):
     sold = panel.quantity[:, :, panel.skus.index("SOUP")].sum(1)
     days = CONFIG.test_days + CONFIG.warmup_days
