@@ -1,8 +1,8 @@
 """Forecasters on held-out dates of real panels: quantile loss, CRPS, coverage, bias and WRMSSE, with paired intervals.
 
 Forecasts are made every week of the last dates, by what was fitted to all dates before them, and compared with what was
-sold. Networks are trained on each panel; with several panels one is also pretrained on the others, and used on the
-panel as it is (zero-shot) and after a short training on it (tuned).
+sold. Networks are trained on each panel, and their paths pooled; with several panels one is also pretrained on the
+others, and used on the panel as it is (zero-shot) and after a short training on it (tuned).
     python -m experiments.benchmark_forecasts --out docs/forecasting
     python -m experiments.benchmark_forecasts --demand sales.csv --columns sku=item --only sba transformer
 """

@@ -1,11 +1,12 @@
 """Which panels are forecast, and by whom: the classical methods, the networks, and one that never saw the panel."""
 
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 NETWORKS = {"gru": "GRU", "convolution": "Convolution", "transformer": "Transformer"}
-NEURAL = (*NETWORKS, "zero-shot", "tuned")
+NEURAL = (*NETWORKS, "pool", "zero-shot", "tuned")
 CLASSICAL = (
     "naive", "seasonal naive", "moving average", "exponential smoothing", "holt-winters", "croston", "sba", "tsb",
     "weekday quantile",
@@ -50,17 +51,27 @@ def neural(config: Any, horizon: int, network: str) -> Any:
 
 
 def candidates(config: Any, train: Any, others: list[Any], horizon: int) -> dict[str, Callable[[], Any]]:
-    """What fits each forecaster to a panel, by name. ``others`` are panels to pretrain on; without any there is nothing
-    to use zero-shot, or to tune."""
+    """What fits each forecaster to a panel, by name. The pool is of the networks fitted to the panel. ``others`` are
+    panels to pretrain on; without any there is nothing to use zero-shot, or to tune."""
 
+    from jaxinv.forecast import Pool
+
+    @cache
+    def network(name: str) -> Any:
+        return neural(config, horizon, NETWORKS[name]).fit(train)
+
+    @cache
     def zero_shot() -> Any:
-        """Fitted anew by each that asks, so that its seconds are all there are."""
         return neural(config, horizon, NETWORKS[config.pretrained]).pretrain(others)
+
+    def pool() -> Any:
+        """Of as many paths as the others draw."""
+        return Pool(tuple(network(name).drawing(-(-config.num_paths // len(NETWORKS))) for name in NETWORKS))
 
     found: dict[str, Callable[[], Any]] = {
         name: lambda name=name: classical(name, config.num_paths).fit(train) for name in CLASSICAL
     }
-    found |= {n: lambda c=c: neural(config, horizon, c).fit(train) for n, c in NETWORKS.items()}
+    found |= {name: partial(network, name) for name in NETWORKS} | {"pool": pool}
     if others:
         found |= {"zero-shot": zero_shot, "tuned": lambda: zero_shot().tune(train, steps=config.tuning_steps)}
     return {name: fit for name, fit in found.items() if not config.only or name in config.only}

@@ -1,7 +1,7 @@
 """Probabilistic forecasts of demand, and how good they are."""
 
 from jaxinv.forecast.backtest import SCORES, Backtest, backtest
-from jaxinv.forecast.base import Fitted, Forecast, Forecaster, RollingForecast
+from jaxinv.forecast.base import Fitted, Forecast, Forecaster, Pool, RollingForecast
 from jaxinv.forecast.intermittent import SBA, TSB, Croston
 from jaxinv.forecast.networks import GRU, Convolution, Transformer
 from jaxinv.forecast.neural import FittedNeural, Neural
@@ -31,6 +31,7 @@ __all__ = [
     "MovingAverage",
     "Naive",
     "Neural",
+    "Pool",
     "RollingForecast",
     "SeasonalNaive",
     "Transformer",

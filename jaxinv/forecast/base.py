@@ -152,6 +152,37 @@ class Fitted:
         return _at_origins(self, series, jnp.asarray(origins, jnp.int32), horizon, shape, summary, data, _key(key))
 
 
+@struct.dataclass
+class Pool(Fitted):
+    """Paths of several forecasters together, of each as many as it draws: a linear opinion pool (Stone 1961, The Annals
+    of Mathematical Statistics 32(4)). Networks that were trained apart err apart, and their pool less than most."""
+
+    members: tuple[Fitted, ...]
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for member in self.members for name in member.covariates))
+
+    def check(self, panel: DemandPanel) -> None:
+        for member in self.members:
+            member.check(panel)
+
+    def condition(self, series: Series) -> Any:
+        return tuple(member.condition(self._read_by(member, series)) for member in self.members)
+
+    def draw(self, known: Any, series: Series, origin: Array, horizon: int, key: Array) -> Array:
+        keys = jax.random.split(key, len(self.members))
+        drawn = [
+            member.draw(each, self._read_by(member, series), origin, horizon, key)
+            for member, each, key in zip(self.members, known, keys, strict=True)
+        ]
+        return jnp.concatenate(drawn)
+
+    def _read_by(self, member: Fitted, series: Series) -> Series:
+        columns = [self.covariates.index(name) for name in member.covariates]
+        return series.replace(covariates=series.covariates[..., columns])
+
+
 @partial(jax.jit, static_argnames="horizon")
 def _predict(fitted: Fitted, series: Series, origin: Array, horizon: int, key: Array) -> Array:
     return _paths(fitted, fitted.condition(series), series, origin, horizon, key)

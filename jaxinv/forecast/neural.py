@@ -29,8 +29,9 @@ _SERIES_AT_ONCE = 64  # whose paths are drawn together: more take memory and no 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Neural:
     """Fitted by the likelihood of the ``horizon`` periods after the context of random windows, from each series as
-    often as the root of its mean demand says; the learning rate rises and falls to zero, and what is kept is a running
-    mean of the weights. Training on one panel (:meth:`fit`) or many (:meth:`pretrain`) is the same."""
+    often as the root of its mean demand says. The learning rate rises and falls to zero, and what is kept is a running
+    mean of the weights, as it was when it foretold the last sixth of each panel's periods best, which is held out of
+    the training. Training on one panel (:meth:`fit`) or many (:meth:`pretrain`) is the same."""
 
     network: nn.Module = GRU()  # one of NETWORKS
     context: int = 56  # periods that are looked back on
@@ -128,6 +129,10 @@ class FittedNeural(Fitted):
         """Go on from these weights on one panel."""
         config = dataclasses.replace(self.config, steps=steps, learning_rate=learning_rate)
         return config._trained(self.params, config._windows([panel]))
+
+    def drawing(self, num_paths: int) -> "FittedNeural":
+        """The same, of ``num_paths`` paths."""
+        return self.replace(config=dataclasses.replace(self.config, num_paths=num_paths))
 
     def to_bytes(self) -> bytes:
         """Weights and configuration, to be written to a file. Windows carry their own scale, so that there is no other

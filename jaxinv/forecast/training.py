@@ -18,6 +18,8 @@ from jaxinv.forecast.series import Series
 from jaxinv.forecast.windows import COLUMNS, PAD, YEAR, Planned, Window
 
 _KEPT = 0.99  # of the running mean of weights, a step
+_CHECKS = 40  # of a training, by its held-out periods: the last ones of each panel
+_HELD_OUT = 256  # windows of them
 
 
 @struct.dataclass
@@ -30,6 +32,7 @@ class Windows:
     begin_calendar: Array  # [M] int32 and its panel in calendar
     first: Array  # [M] int32 least date of a window: some periods after the first sale
     last: Array  # [M] int32 greatest
+    end: Array  # [M] int32 greatest of those that are held out, which follow on the others
     whole: Array  # [M] bool
     lag: Array  # [M] int32
     chance: Array  # [M] of this series or one before it
@@ -67,14 +70,17 @@ class Windows:
             count = demand.shape[1]
             often = np.sqrt(demand.sum(0) / np.maximum(np.asarray(series.observed).sum(0), 1)) * sold
             begin = place + total * np.arange(count) + PAD - context
-            first = np.minimum(np.argmax(demand > 0, 0) + 1 + min(context // 2, last // 2), last)
+            held_out = max(horizon, length // 6)
+            kept = last - held_out if last - held_out >= 2 * horizon else last
+            first = np.minimum(np.argmax(demand > 0, 0) + 1 + min(context // 2, kept // 2), kept)
             parts.append({
                 "rows": {name: _by_series(getattr(read, name)) for name in COLUMNS},
                 "calendar": np.asarray(read.calendar),
                 "begin": begin,
                 "begin_calendar": np.full(count, place_calendar + PAD - context),
                 "first": first,
-                "last": np.full(count, last),
+                "last": np.full(count, kept),
+                "end": np.full(count, last),
                 "whole": np.full(count, bool((demand == np.round(demand)).all())),
                 "lag": np.full(count, int(read.lag)),
                 "chance": often / often.sum() / len(panels),
@@ -86,10 +92,17 @@ class Windows:
 
     def sample(self, key: Array) -> Window:
         """A series by chance, at a date of it."""
+        return self._between(key, self.first, self.last)
+
+    def sample_held_out(self, key: Array) -> Window:
+        """Likewise, one of the periods that are held out."""
+        return self._between(key, jnp.minimum(self.last + self.horizon, self.end), self.end)
+
+    def _between(self, key: Array, first: Array, last: Array) -> Window:
         u, v = jax.random.uniform(key, (2,))
         series = jnp.searchsorted(self.chance, u * self.chance[-1], side="right")
         series = jnp.minimum(series, len(self.chance) - 1)
-        first, last = self.first[series], self.last[series]
+        first, last = first[series], last[series]
         origin = jnp.minimum(first + (v * (last - first + 1)).astype(jnp.int32), last)
         return self.window(series, origin)
 
@@ -136,8 +149,9 @@ def train(
     batch: int,
     learning_rate: Array,
 ) -> tuple[Any, Array]:
-    """(running mean of the weights, losses [steps]) of Adam on :func:`loss`, its rate rising over the first part in
-    twenty and then falling to 0 as a cosine does."""
+    """(weights, losses [steps]) of Adam on :func:`loss`, its rate rising over the first part in twenty and then falling
+    to 0 as a cosine does. The weights are the running mean over steps, as it was when it foretold the periods that are
+    held out best: how long a network can learn until it learns its windows by heart depends on the panels."""
 
     def optimiser(rate: Array) -> optax.GradientTransformation:
         return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rate, weight_decay=1e-4))
@@ -154,7 +168,19 @@ def train(
         mean = jax.tree.map(lambda m, p: kept * m + (1.0 - kept) * p, mean, params)
         return (params, mean, opt_state), value
 
-    carry = params, params, optimiser(learning_rate).init(params)
-    inputs = jax.random.split(key, steps), jnp.arange(steps, dtype=jnp.float32)
-    (_, mean, _), losses = jax.lax.scan(step, carry, inputs)
-    return mean, losses
+    held_out = jax.vmap(windows.sample_held_out)(jax.random.split(jax.random.fold_in(key, steps), _HELD_OUT))
+
+    def checked(carry: tuple[Any, Any, Array], inputs: Any) -> tuple[tuple[Any, Any, Array], Array]:
+        state, best, least = carry
+        state, losses = jax.lax.scan(step, state, inputs)
+        now = loss(model, state[1], held_out, windows.context)
+        best = jax.tree.map(lambda new, old: jnp.where(now < least, new, old), state[1], best)
+        return (state, best, jnp.minimum(now, least)), losses
+
+    length = -(-steps // _CHECKS)  # steps between checks; there may be some more steps than asked for
+    checks = -(-steps // length)
+    carry = (params, params, optimiser(learning_rate).init(params)), params, jnp.float32(jnp.inf)
+    inputs = jax.random.split(key, checks * length), jnp.arange(checks * length, dtype=jnp.float32)
+    inputs = jax.tree.map(lambda x: x.reshape(checks, length, *x.shape[1:]), inputs)
+    (_, best, _), losses = jax.lax.scan(checked, carry, inputs)
+    return best, losses.reshape(-1)

@@ -19,6 +19,7 @@ from jaxinv.forecast.series import SEASON, Series
 YEAR = {SEASON["day"]: 364, SEASON["week"]: 52}  # periods after which a year has passed, on the same weekday
 PAD = 364  # periods put before a series: the longest context, or year
 COLUMNS = ("demand", "observed", "open", "promotion", "price", "last_year", "last_year_observed", "mean", "covariates")
+OF_WEEK = 7  # columns of the calendar that tell the week; the others tell the year
 _LAG = {SEASON["day"]: 7, SEASON["week"]: 4}  # whose demand is also shown, beside the last one
 
 
@@ -69,12 +70,12 @@ class Planned:
 
 
 def _calendar(series: Series) -> Array:
-    """[T, 11]: three harmonics of the week, two of the year, and whether periods are weeks."""
+    """[T, 11]: whether periods are weeks, three harmonics of the week (``OF_WEEK`` in all), and two of the year."""
     weekly = series.season != SEASON["day"]
     week = 2.0 * jnp.pi * series.phase[:, None] / 7.0 * jnp.arange(1, 4)[None]
     year = 2.0 * jnp.pi * series.year[:, None] * jnp.arange(1, 3)[None]
     of_week = jnp.concatenate([jnp.sin(week), jnp.cos(week)], 1) * (not weekly)
-    return jnp.concatenate([of_week, jnp.sin(year), jnp.cos(year), jnp.full((len(week), 1), float(weekly))], 1)
+    return jnp.concatenate([jnp.full((len(week), 1), float(weekly)), of_week, jnp.sin(year), jnp.cos(year)], 1)
 
 
 @struct.dataclass
@@ -122,8 +123,8 @@ class Window:
         sold = jnp.full(7, scale).at[weekday[:context]].add(demand[:context])
         profile = jnp.log(sold / jnp.ones(7).at[weekday[:context]].add(seen) / scale)
         profile = jnp.where(lag == 7, profile[weekday], 0.0)  # of days
-        week = seen & (jnp.arange(context) >= context - lag)
-        latest = (jnp.sum(demand[:context] * week) + scale) / (jnp.sum(week) + 1)
+        last = seen & (jnp.arange(context) >= context - lag)
+        latest = (jnp.sum(demand[:context] * last) + scale) / (jnp.sum(last) + 1)
         static = jnp.stack([
             jnp.log(latest / scale),
             jnp.log(scale) / 4.0,
@@ -131,8 +132,11 @@ class Window:
             jnp.sum((demand[:context] == 0) & seen) / jnp.maximum(count, 1),
             count / context,
         ])  # fmt: skip
+        # Of the time of the year nothing can be learned in the first one, and something would be.
+        week, year = rows["calendar"][:, :OF_WEEK], rows["calendar"][:, OF_WEEK:]
         plan = [
-            rows["calendar"],
+            week,
+            year * rows["last_year_observed"][:, None],
             rows["open"][:, None],
             rows["promotion"][:, None],
             jnp.clip(relative, -2.0, 2.0)[:, None],

@@ -145,16 +145,20 @@ def test_dates_of_windows_lie_between_the_first_sale_and_the_end():
     quantity[20:, 0, 0] = quantity[:, 0, 1] = 4.0  # the third never sells
     windows = Windows.of([panel(quantity), random_panel(periods=90)], 16, 6)
     assert windows.first.tolist()[:2] == [29, 9]
-    assert windows.last.tolist() == [44] * 3 + [84] * 6
+    # Those that a network is judged by follow: the last sixth of the periods.
+    assert windows.last.tolist() == [36] * 3 + [69] * 6
+    assert windows.end.tolist() == [44] * 3 + [84] * 6
     chance = np.diff(windows.chance, prepend=0.0)
     roots = np.sqrt([4.0 * 30 / 50, 4.0, 0.0])
     np.testing.assert_allclose(chance[:3], 0.5 * roots / roots.sum(), atol=1e-6)
     assert chance[3:].sum() == pytest.approx(0.5, abs=1e-6)
-    sampled = jax.vmap(windows.sample)(jax.random.split(jax.random.key(0), 500))
-    flat = np.asarray(sampled.demand == 4.0).all(1).mean()
-    # Of its first series the last 9 of 16 dates, whose windows begin after the first sale; four standard errors.
-    expected = chance[0] * 9 / 16 + chance[1]
-    assert flat == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / 500))
+    # Of its first series the last of 8 dates has a window that begins after the first sale, and each of those that are
+    # held out: 42 to 44, whose periods ahead no other window holds.
+    for sample, share in ((windows.sample, 1 / 8), (windows.sample_held_out, 1.0)):
+        sampled = jax.vmap(sample)(jax.random.split(jax.random.key(0), 500))
+        flat = np.asarray(sampled.demand == 4.0).all(1).mean()
+        expected = chance[0] * share + chance[1]
+        assert flat == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / 500))  # standard errors
 
 
 @pytest.mark.parametrize(

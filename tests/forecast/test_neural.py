@@ -52,6 +52,13 @@ def test_the_future_changes_nothing_before_it(fitted):
     assert (np.asarray(rolling[0].mean[4:]) != np.asarray(rolling[1].mean[4:])).any()
 
 
+def test_the_first_year_has_no_season(fitted):
+    """The same demand at another time of the year, on the same weekdays."""
+    demand, moved = weekly(), weekly()
+    moved = dataclasses.replace(moved, dates=moved.dates + np.timedelta64(98, "D"))
+    np.testing.assert_array_equal(fitted.predict(demand, 7).samples, fitted.predict(moved, 7).samples)
+
+
 def test_it_is_kept_and_used_on_another_panel(fitted):
     again = FittedNeural.from_bytes(fitted.to_bytes())
     assert again.config == fitted.config

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from forecast.panels import panel, random_panel
 
-from jaxinv.forecast import SBA, Forecast, HoltWinters, Naive, SeasonalNaive, WeekdayQuantile
+from jaxinv.forecast import SBA, Forecast, HoltWinters, Naive, Pool, SeasonalNaive, WeekdayQuantile
 from jaxinv.forecast.base import quantiles
 from jaxinv.forecast.series import Series, extended
 
@@ -115,3 +115,12 @@ def test_what_cannot_be_is_refused():
         fitted.predict(PANEL, 3, future=PANEL)
     with pytest.raises(ValueError, match="future must have the locations"):
         fitted.predict(PANEL, 3, future=PANEL.select(skus=[1]))
+
+
+def test_a_pool_has_the_paths_of_its_members():
+    """Those that each draws of itself, where it draws none by chance; more of the one that draws more."""
+    members = Naive(num_paths=20).fit(PANEL), SeasonalNaive(num_paths=60).fit(PANEL)
+    pooled = Pool(members).predict(PANEL, 4)
+    assert pooled.samples.shape == (80, 4, 2, 3)
+    means = [member.predict(PANEL, 4).mean() for member in members]
+    np.testing.assert_allclose(pooled.mean(), 0.25 * means[0] + 0.75 * means[1], rtol=1e-5, atol=1e-5)
