@@ -1,5 +1,6 @@
 """Forecasts as sample paths of demand, and what every forecaster does with them."""
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
@@ -180,7 +181,7 @@ class Pool(Fitted):
 
     def _read_by(self, member: Fitted, series: Series) -> Series:
         columns = [self.covariates.index(name) for name in member.covariates]
-        return series.replace(covariates=series.covariates[..., columns])
+        return dataclasses.replace(series, covariates=series.covariates[..., columns])
 
 
 @partial(jax.jit, static_argnames="horizon")

@@ -132,7 +132,7 @@ class FittedNeural(Fitted):
 
     def drawing(self, num_paths: int) -> "FittedNeural":
         """The same, of ``num_paths`` paths."""
-        return self.replace(config=dataclasses.replace(self.config, num_paths=num_paths))
+        return dataclasses.replace(self, config=dataclasses.replace(self.config, num_paths=num_paths))
 
     def to_bytes(self) -> bytes:
         """Weights and configuration, to be written to a file. Windows carry their own scale, so that there is no other
