@@ -42,6 +42,7 @@ def test_it_begins_at_the_heuristic(seen):
     np.testing.assert_allclose(read(observation), 0.0, atol=0.1)
 
 
+@pytest.mark.slow
 def test_pathwise_improves_a_network(key):
     """A base-stock policy with levels of 50 everywhere; 20 iterations earn more than a tenth more."""
     algo = Pathwise(

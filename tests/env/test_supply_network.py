@@ -268,11 +268,12 @@ def test_what_it_tells_to_policies(everything):
 
 
 # -- rows in tuples and in arrays -------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "structure",
     [
         {"receive_first": True, "order_backlog": True},
-        pytest.param({"allocation": "proportional", "horizon": 9}, marks=pytest.mark.slow),
+        {"allocation": "proportional", "horizon": 9},
     ],
 )
 def test_an_array_of_rows_does_what_a_tuple_does(monkeypatch, structure):

@@ -134,7 +134,8 @@ def test_one_state_that_may_end_at_any_time():
 # -- how it is solved does not matter ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("solve", [value_iteration, pytest.param(relative_value_iteration, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("solve", [value_iteration, relative_value_iteration])
 def test_sweeps_and_batches_do_not_change_what_is_found(solve, item):
     model, params = item
     reference = solve(model, params)
