@@ -6,7 +6,10 @@ import pytest
 
 nbformat = pytest.importorskip("nbformat")
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-FIGURES = {"01_quickstart": 3, "02_exact_and_learned": 3, "03_train_and_compare": 3, "04_beyond_rl": 2}
+FIGURES = {
+    "01_quickstart": 3, "02_exact_and_learned": 3, "03_train_and_compare": 3, "04_beyond_rl": 2,
+    "05_from_sales_to_orders": 3,
+}  # fmt: skip
 # Of a notebook that names its kernel and language, and nothing about who ran it where.
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -14,7 +17,8 @@ METADATA = {
 }
 
 
-SLOW = {"01_quickstart", "03_train_and_compare", "04_beyond_rl"}  # a minute of compilation each
+# A minute of compilation each.
+SLOW = {"01_quickstart", "03_train_and_compare", "04_beyond_rl", "05_from_sales_to_orders"}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
