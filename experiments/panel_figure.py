@@ -54,6 +54,7 @@ def draw(panel: DemandPanel, found: PanelStatistics, *, title: str) -> Figure:
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.set_major_formatter("{x:g}")
             axis.set_minor_formatter("")
+    classes.set_xlim(left=0.95)  # 1 is the least there is
     for axes, (name, labels, factors) in zip(rest, shown, strict=False):
         axes.bar(range(len(labels)), factors, color=COLOURS[5])
         axes.axhline(1.0, color="grey", linewidth=0.8)
