@@ -1,4 +1,4 @@
-"""Speed on this machine: environment steps and training steps per second, compile times, peers beside them.
+"""Speed on this machine: environment steps and training steps per second, of forecasters too, compile times, peers.
 
 Steady rates are medians of interleaved repeats in one process, compilation and warm-up excluded, so that ratios hold
 on a noisy machine where absolute figures do not. Peers (``pip install -e ".[peers]"``) are measured where installed:
@@ -42,6 +42,8 @@ class Config:
     """periods per environment in one iteration of these"""
     replay_num_envs: tuple[int, ...] = (64,)
     """numbers of environments of DQN and SAC, which take a gradient step per period"""
+    forecast_batch: tuple[int, ...] = (64,)
+    """numbers of windows in an optimiser step of the forecasters"""
     population: tuple[int, int] = (16, 8)
     """seeds and learning rates of a population of PPO, compared with a single run"""
     repeats: int = 5
@@ -52,7 +54,8 @@ class Config:
     """only to see that it runs: small sizes and short measurements, so the time is compilation and rates mean little"""
 
     def __post_init__(self):
-        for name in ("num_envs", "ppo_num_envs", "replay_num_envs", "population", "instances", "items"):
+        counts = "num_envs", "ppo_num_envs", "replay_num_envs", "forecast_batch", "population", "instances", "items"
+        for name in counts:
             if any(size < 1 for sizes in getattr(self, name) for size in (sizes if type(sizes) is tuple else (sizes,))):
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if any(n % 4 for n in self.ppo_num_envs):
@@ -64,7 +67,8 @@ class Config:
 
 QUICK = {
     "num_envs": (8,), "instances": (), "items": ((1, 20),), "items_num_envs": 8, "ppo_num_envs": (4,),
-    "replay_num_envs": (4,), "population": (2, 2), "num_steps": 4, "repeats": 2, "seconds": 0.01,
+    "replay_num_envs": (4,), "forecast_batch": (4,), "population": (2, 2), "num_steps": 4, "repeats": 2,
+    "seconds": 0.01,
 }  # fmt: skip
 
 
@@ -79,7 +83,7 @@ def check_names(envs: tuple[str, ...]) -> None:
 
 def measure(config: Config) -> list[dict[str, Any]]:
     """The rows of the table, as ``--json`` writes them."""
-    from experiments import speed, speed_training  # jax and the rest: --help answers without them
+    from experiments import speed, speed_forecasts, speed_training  # jax and the rest: --help answers without them
 
     if config.quick:
         config = dataclasses.replace(config, envs=config.envs or ("DualSourcing-v0",), **QUICK)
@@ -89,6 +93,7 @@ def measure(config: Config) -> list[dict[str, Any]]:
     groups += [speed_training.trainings(n, config.num_steps) for n in config.ppo_num_envs]
     groups += [speed_training.replays(n) for n in config.replay_num_envs]
     groups.append(speed_training.population(*config.population))
+    groups += [speed_forecasts.networks(batch) for batch in config.forecast_batch]
     rows = []
     for programs in groups:
         rows += speed.compare(programs, config.repeats, config.seconds)
@@ -96,7 +101,8 @@ def measure(config: Config) -> list[dict[str, Any]]:
 
 
 def table(rows: list[dict[str, Any]], title: str) -> Table:
-    table = Table(title=title, caption="ratio: to the peer measured beside it", title_justify="left")
+    caption = "ratio: to the peer measured beside it; of forecasters: windows in a batch, and steps of the optimiser"
+    table = Table(title=title, caption=caption, title_justify="left")
     table.add_column("program")
     for name in ("environments", "steps/s", "compile s"):
         table.add_column(name, justify="right")

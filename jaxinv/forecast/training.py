@@ -138,6 +138,32 @@ def loss(model: nn.Module, params: Any, windows: Window, context: int) -> Array:
     return -jnp.sum(jnp.where(observed, log_prob, 0.0)) / jnp.maximum(jnp.sum(observed), 1)
 
 
+State = tuple[Any, Any, Any]  # weights, their running mean, state of the optimiser
+
+
+def _optimiser(rate: Any) -> optax.GradientTransformation:
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rate, weight_decay=1e-4))
+
+
+def begin(params: Any) -> State:
+    """Before the first step."""
+    return params, params, _optimiser(0.0).init(params)
+
+
+def step(
+    model: nn.Module, state: State, windows: Windows, key: Array, i: Array, *, batch: int, rate: Array
+) -> tuple[State, Array]:
+    """Step ``i`` [] float, of Adam on the :func:`loss` of random windows, which is also given."""
+    params, mean, opt_state = state
+    sampled = jax.vmap(windows.sample)(jax.random.split(key, batch))
+    value, grads = jax.value_and_grad(loss, 1)(model, params, sampled, windows.context)
+    updates, opt_state = _optimiser(rate).update(grads, opt_state, params)
+    params = optax.apply_updates(params, updates)
+    kept = jnp.minimum(_KEPT, i / (i + 1.0))
+    mean = jax.tree.map(lambda m, p: kept * m + (1.0 - kept) * p, mean, params)
+    return (params, mean, opt_state), value
+
+
 @partial(jax.jit, static_argnames=("model", "steps", "batch"))
 def train(
     model: nn.Module,
@@ -149,37 +175,28 @@ def train(
     batch: int,
     learning_rate: Array,
 ) -> tuple[Any, Array]:
-    """(weights, losses [steps]) of Adam on :func:`loss`, its rate rising over the first part in twenty and then falling
+    """(weights, losses [steps]) of the :func:`step`, its rate rising over the first part in twenty and then falling
     to 0 as a cosine does. The weights are the running mean over steps, as it was when it foretold the periods that are
     held out best: how long a network can learn until it learns its windows by heart depends on the panels."""
 
-    def optimiser(rate: Array) -> optax.GradientTransformation:
-        return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rate, weight_decay=1e-4))
-
-    def step(carry: tuple[Any, Any, Any], inputs: tuple[Array, Array]) -> tuple[tuple[Any, Any, Any], Array]:
-        (params, mean, opt_state), (key, i) = carry, inputs
-        sampled = jax.vmap(windows.sample)(jax.random.split(key, batch))
-        value, grads = jax.value_and_grad(loss, 1)(model, params, sampled, windows.context)
+    def scheduled(state: State, inputs: tuple[Array, Array]) -> tuple[State, Array]:
+        key, i = inputs
         part = i / steps
         rate = learning_rate * jnp.minimum(20.0 * part, 0.5 + 0.5 * jnp.cos(jnp.pi * part))
-        updates, opt_state = optimiser(rate).update(grads, opt_state, params)
-        params = optax.apply_updates(params, updates)
-        kept = jnp.minimum(_KEPT, i / (i + 1.0))
-        mean = jax.tree.map(lambda m, p: kept * m + (1.0 - kept) * p, mean, params)
-        return (params, mean, opt_state), value
+        return step(model, state, windows, key, i, batch=batch, rate=rate)
 
     held_out = jax.vmap(windows.sample_held_out)(jax.random.split(jax.random.fold_in(key, steps), _HELD_OUT))
 
-    def checked(carry: tuple[Any, Any, Array], inputs: Any) -> tuple[tuple[Any, Any, Array], Array]:
+    def checked(carry: tuple[State, Any, Array], inputs: Any) -> tuple[tuple[State, Any, Array], Array]:
         state, best, least = carry
-        state, losses = jax.lax.scan(step, state, inputs)
+        state, losses = jax.lax.scan(scheduled, state, inputs)
         now = loss(model, state[1], held_out, windows.context)
         best = jax.tree.map(lambda new, old: jnp.where(now < least, new, old), state[1], best)
         return (state, best, jnp.minimum(now, least)), losses
 
     length = -(-steps // _CHECKS)  # steps between checks; there may be some more steps than asked for
     checks = -(-steps // length)
-    carry = (params, params, optimiser(learning_rate).init(params)), params, jnp.float32(jnp.inf)
+    carry = begin(params), params, jnp.float32(jnp.inf)
     inputs = jax.random.split(key, checks * length), jnp.arange(checks * length, dtype=jnp.float32)
     inputs = jax.tree.map(lambda x: x.reshape(checks, length, *x.shape[1:]), inputs)
     (_, best, _), losses = jax.lax.scan(checked, carry, inputs)

@@ -5,7 +5,7 @@ import time
 import jax
 import pytest
 
-from experiments import speed, throughput
+from experiments import speed, speed_forecasts, throughput
 
 KEYS = ["name", "num_envs", "steps_per_second", "compile_seconds", "peer", "ratio"]
 
@@ -43,6 +43,7 @@ def test_quick_run_writes_the_rows(monkeypatch, tmp_path, capsys):
         "lost sales L=4, public step", "lost sales L=4, batched", "gym-invmgmt's network, batched",
         "MultiSku 1 x 20, SKU-steps", "PPO, lost sales L=4", "A2C, lost sales L=4", "DQN, lost sales L=4",
         "SAC, backlog L=2", "PPO, lost sales L=4, 2 seeds x 2 learning rates",
+        "GRU forecaster", "Convolution forecaster", "Transformer forecaster",
     ):  # fmt: skip
         assert ours in rates
     assert len(rates) == len(rows)
@@ -57,6 +58,16 @@ def test_larger_instances_move_stock_between_warehouses(key):
     carry = jax.eval_shape(program.init, key, program.params)
     assert carry[1].transfers.shape[-2:] == (2, 3)
     assert jax.eval_shape(program.body, carry, program.params) == carry
+
+
+def test_forecasters_take_a_step_of_their_training(key):
+    """Traced only: compiling takes long."""
+    programs = speed_forecasts.networks(4)
+    assert [program.name.split()[0] for program in programs] == ["GRU", "Convolution", "Transformer"]
+    for program in programs:
+        assert (program.num_envs, program.steps) == (4, 1)
+        carry = jax.eval_shape(program.init, key, program.params)
+        assert jax.eval_shape(program.body, carry, program.params) == carry
 
 
 def test_a_peer_in_python_is_timed_beside_ours():
@@ -81,6 +92,7 @@ def test_unwritable_file_is_found_before_measuring(monkeypatch, tmp_path):
         (("--num-envs", "0"), "num_envs must be at least 1"),
         (("--ppo-num-envs", "6"), "multiples of 4"),
         (("--repeats", "0"), "repeats must be positive"),
+        (("--forecast-batch", "0"), "forecast_batch must be at least 1"),
         (("--envs", "Nope-v0", "--quick"), "no environment 'Nope-v0'; registered are BeerGame-v0"),
     ],
 )
