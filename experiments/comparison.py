@@ -100,7 +100,7 @@ def run(config: Any, kind: Callable[[Any], Experiment]) -> dict:
         return evaluate(policy, of, experiment.test_params, real, warmup=experiment.warmup)
 
     with console.status("judging"):
-        judged = dict(zip(policies, _two_at_a_time(judge, policies), strict=True))
+        judged = dict(zip(policies, two_at_a_time(judge, policies), strict=True))
     best = min(found, key=lambda name: float(judged[name].cost_mean))
     training_of = {
         name: {
@@ -142,7 +142,7 @@ def _tune(tuners: dict[str, Tuner], paths: Paths, key: Array) -> dict[str, Searc
     def tuned(name: str) -> SearchResult:
         return jax.block_until_ready(tuners[name](paths, key))
 
-    return dict(zip(tuners, _two_at_a_time(tuned, tuners), strict=True))
+    return dict(zip(tuners, two_at_a_time(tuned, tuners), strict=True))
 
 
 def _train(
@@ -200,7 +200,7 @@ def summary(evaluation: Evaluation, best: Evaluation, key: Array, stores: bool) 
     }
 
 
-def _two_at_a_time(function: Callable, arguments: Iterable) -> list:
+def two_at_a_time(function: Callable, arguments: Iterable) -> list:
     """``map``, with two programs being compiled at a time: the compiler uses one core."""
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(function, arguments))

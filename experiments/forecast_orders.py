@@ -12,14 +12,15 @@ import numpy as np
 from jax import Array
 
 from experiments import figures, order_table, output
-from experiments.comparison import summary
-from experiments.order_problems import FEATURES, Problem, build, fitted
+from experiments.comparison import summary, two_at_a_time
+from experiments.order_problems import FEATURES, Problem, build, fitted_forecasters
 from jaxinv.agents import GRU, PPO, SequenceNetwork, Transformer
 from jaxinv.agents.networks import for_space
 from jaxinv.env.history import LastDemand, ObservationHistory
 from jaxinv.env.informed import Informed
 from jaxinv.env.wrappers import OrderUpTo, Steered
-from jaxinv.evaluate import Evaluation, Paths, evaluate
+from jaxinv.evaluate import Evaluation, evaluate
+from jaxinv.forecast import Backtest
 from jaxinv.optimise import Pathwise, grid_search, tune
 from jaxinv.policies import BaseStock, Following, QuantileBaseStock
 from jaxinv.policies.closed_forms import critical_ratio
@@ -36,6 +37,7 @@ class Contender:
     env: Any
     params: Any
     forecaster: str | None = None  # whose forecasts it reads
+    forecasts: Backtest | None = None  # how good they are on the days to judge on
     seconds: float = 0.0  # of training
 
 
@@ -44,20 +46,18 @@ class Replays:
     remember have states of their own, of the same days and stocks."""
 
     def __init__(self, problem: Problem, config: Any, key: Array):
-        self.problem, self.key = problem, key
+        self.problem = problem
         self.remembering = ObservationHistory(LastDemand(Informed(problem.env)), config.pathwise.window)
-        self.drawn: dict[tuple[str, bool], Paths] = {}
-
-    def __call__(self, part: str, *, remembering: bool = False) -> Paths:
-        if (part, remembering) not in self.drawn:
-            env = self.remembering if remembering else self.problem.env
-            self.drawn[part, remembering] = self.problem.replays(env, part, self.key)
-        return self.drawn[part, remembering]
+        self.paths = {part: problem.replays(problem.env, part, key) for part in ("train", "validation", "test")}
+        self.remembered = {part: problem.replays(self.remembering, part, key) for part in ("validation", "test")}
 
     def judge(self, contender: Contender, part: str) -> Evaluation:
-        c, remembering = contender, contender.kind == "end to end"
-        paths = self(part, remembering=remembering)
-        return evaluate(c.policy, c.env, c.params, paths, warmup=self.problem.dates.warmup)
+        c, paths = contender, self.remembered if contender.kind == "end to end" else self.paths
+        return evaluate(c.policy, c.env, c.params, paths[part], warmup=self.problem.dates.warmup)
+
+    def cost(self, contender: Contender) -> float:
+        """On the days to choose with."""
+        return float(self.judge(contender, "validation").cost_mean)
 
 
 def run(config: Any) -> dict:
@@ -77,43 +77,30 @@ def _solve(problem: Problem, config: Any) -> dict[str, Any]:
     """Rows of the table of a problem, and what its forecasters are worth."""
     learning, stocks, bootstrap = jax.random.split(jax.random.key(config.seed), 3)
     replays = Replays(problem, config, stocks)
-    forecasters = fitted(problem, config)
-    scores = {name: problem.score(of, "test") for name, of in forecasters.items()}
-    contenders = _heuristics(problem, replays, learning) | _quantiles(problem, forecasters, replays)
-    chosen = {name: float(replays.judge(c, "validation").cost_mean) for name, c in contenders.items()}
-
-    def best(**fields: Any) -> str:
-        """The cheapest contender of this kind on the days to choose with."""
-        return min(
-            (name for name, c in contenders.items() if all(getattr(c, f) in x for f, x in fields.items())),
-            key=lambda name: chosen[name],
-        )
-
-    base = best(kind=("forecast",))
-    learned = {f"residual PPO on {base}": _residual(contenders[base], config, replays, learning)}
-    level = contenders["base-stock"].policy.level
-    learned |= {
-        f"pathwise {memory}": _end_to_end(problem, memory, level, config, replays, learning)
-        for memory in config.pathwise.memories
-    }
-    contenders |= learned
-    chosen |= {name: float(replays.judge(c, "validation").cost_mean) for name, c in learned.items()}
+    both = two_at_a_time(lambda of: of(problem, config, replays, learning), (_forecasting, _without_forecasts))
+    contenders: dict[str, Contender] = both[0] | both[1]
+    scores = {c.forecaster: c.forecasts for c in contenders.values() if c.kind == "forecast"}
+    chosen = {name: replays.cost(c) for name, c in contenders.items()}
     on_test = {name: replays.judge(c, "test") for name, c in contenders.items()}
-    reference = best(kind=("heuristic",))
+
+    def best(kind: str, forecasters: tuple[str | None, ...] = (None,)) -> str:
+        """The cheapest contender of this kind on the days to choose with."""
+        named = (name for name, c in contenders.items() if c.kind == kind and c.forecaster in forecasters)
+        return min(named, key=lambda name: chosen[name])
+
+    reference = best("heuristic")
     rows = {}
     for name, contender in contenders.items():
         rows[name] = summary(on_test[name], on_test[reference], bootstrap, stores=False)
         rows[name] |= {"kind": contender.kind, "forecaster": contender.forecaster, "seconds": contender.seconds}
         rows[name]["cost_mean_validation"] = chosen[name]
-    classical = best(forecaster=config.forecast.classical, kind=("forecast",))
-    neural = best(forecaster=(config.forecast.network,), kind=("forecast",))
     return {
         "title": problem.title,
         "days": dataclasses.asdict(problem.dates),
         "held_out": [str(problem.panel.dates[-problem.dates.test]), str(problem.panel.dates[-1])],
         "best_heuristic": reference,
-        "best_classical": classical,
-        "best_neural": neural,
+        "best_classical": best("forecast", config.forecast.classical),
+        "best_neural": best("forecast", (config.forecast.network,)),
         "policies": rows,
         "scores": {name: {s: _numbers(of.score(s)) for s in _SCORES} for name, of in scores.items()},
         "pairs": [_pair(a, b, scores, on_test, bootstrap) for i, a in enumerate(scores) for b in list(scores)[:i]],
@@ -141,44 +128,49 @@ def _orders(forecaster: str) -> str:
 
 
 # -- who is compared --------------------------------------------------------------------------------------------------
-def _heuristics(problem: Problem, replays: Replays, key: Array) -> dict[str, Contender]:
-    """Base-stock levels that are fixed, and that follow the calendar, tuned on the days to learn on."""
+def _without_forecasts(problem: Problem, config: Any, replays: Replays, key: Array) -> dict[str, Contender]:
+    """Base-stock levels that are fixed, and that follow the calendar, tuned on the days to learn on; and policies that
+    remember."""
     env, params, warmup = problem.env, problem.params, problem.dates.warmup
-    paths = replays("train")
-    if env.cells:
-        found = {
-            follows: tune(
-                BaseStock, env, params, paths, key, following=follows, warmup=warmup, population=64, elite=8,
-                iterations=12,
-            )
-            for follows in (False, True)
-        }  # fmt: skip
-    else:
-        typical = float(params.demand_scale)
-        rules = {False: None, True: Following(typical=typical, periods=problem.horizon, adaptation=None)}  # type: ignore[arg-type]
-        grid = {"level": jnp.asarray(typical * problem.horizon * np.linspace(0.3, 3.0, 109), jnp.float32)}
-        found = {
-            follows: grid_search(partial(BaseStock, following=rule), grid, env, params, paths, warmup=warmup)
-            for follows, rule in rules.items()
-        }
-    names = {False: "base-stock", True: "base-stock by the calendar"}
-    return {names[follows]: Contender("heuristic", of.policy, env, params) for follows, of in found.items()}
+    paths, typical = replays.paths["train"], params.demand_scale
+
+    def base_stock(follows: bool) -> Contender:
+        if env.cells:
+            numbers = {"warmup": warmup, "population": 64, "elite": 8, "iterations": 12}
+            found = tune(BaseStock, env, params, paths, key, following=follows, **numbers)
+        else:
+            rule = Following(typical=typical, periods=problem.horizon, adaptation=None) if follows else None  # type: ignore[arg-type]
+            grid = {"level": typical * problem.horizon * jnp.linspace(0.3, 3.0, 109)}
+            found = grid_search(partial(BaseStock, following=rule), grid, env, params, paths, warmup=warmup)
+        return Contender("heuristic", found.policy, env, params)
+
+    found = {"base-stock": base_stock(False), "base-stock by the calendar": base_stock(True)}
+    level = found["base-stock"].policy.level
+    return found | {
+        f"pathwise {memory}": _end_to_end(problem, memory, level, config, replays, key)
+        for memory in config.pathwise.memories
+    }
 
 
-def _quantiles(problem: Problem, forecasters: dict[str, Any], replays: Replays) -> dict[str, Contender]:
+def _forecasting(problem: Problem, config: Any, replays: Replays, key: Array) -> dict[str, Contender]:
     """Order-up-to levels at the newsvendor's fractile of each forecast, and at that which was cheapest on the days to
-    learn on."""
+    learn on; and what learns to shift the orders of the best of these."""
     env = Informed(problem.env)
-    ratio = critical_ratio(problem.params)
-    make = partial(QuantileBaseStock, levels=jnp.asarray(FEATURES), extra=jnp.zeros(env.cells))
+
+    def make(fractile: Array) -> QuantileBaseStock:  # of all cells: one program judges what is tuned and what is not
+        of_cells = jnp.broadcast_to(fractile, env.cells)
+        return QuantileBaseStock(levels=jnp.asarray(FEATURES), fractile=of_cells, extra=jnp.zeros(env.cells))
+
     grid = {"fractile": jnp.linspace(0.5, FEATURES[-1], 25)}
     found = {}
-    for name, of in forecasters.items():
-        params = problem.knowing(problem.forecast(of))
-        found[_orders(name)] = Contender("forecast", make(fractile=ratio), env, params, name)
-        tuned = grid_search(make, grid, env, params, replays("train"), warmup=problem.dates.warmup).policy
-        found[f"tuned {_orders(name)}"] = Contender("forecast", tuned, env, params, name)
-    return found
+    for name, fitted in fitted_forecasters(problem, config):
+        forecasts, test = problem.foretell(fitted)
+        params = problem.knowing(forecasts)
+        tuned = grid_search(make, grid, env, params, replays.paths["train"], warmup=problem.dates.warmup).policy
+        for how, policy in (("", make(critical_ratio(params))), ("tuned ", tuned)):
+            found[how + _orders(name)] = Contender("forecast", policy, env, params, name, test)
+    base = min(found, key=lambda name: replays.cost(found[name]))
+    return found | {f"residual PPO on {base}": _residual(found[base], config, replays, key)}
 
 
 def _residual(base: Contender, config: Any, replays: Replays, key: Array) -> Contender:
@@ -188,7 +180,7 @@ def _residual(base: Contender, config: Any, replays: Replays, key: Array) -> Con
     env = Steered(base.env, base.policy, ("extra",), span=1.0)
     network = for_space(env.observation_space(base.params), **shape)
     ppo = PPO(env=env, network=network, **numbers)
-    return _trained(Contender("residual", None, env, base.params, base.forecaster), ppo, replays, key)
+    return _trained(dataclasses.replace(base, kind="residual", env=env), ppo, replays, key)
 
 
 def _end_to_end(problem: Problem, memory: str, level: Array, config: Any, replays: Replays, key: Array) -> Contender:
@@ -214,8 +206,8 @@ def _trained(contender: Contender, learner: Any, replays: Replays, key: Array) -
     with."""
     started = time.perf_counter()
 
-    def score(policy: Any) -> Array:
-        return replays.judge(dataclasses.replace(contender, policy=policy), "validation").cost_mean
+    def score(policy: Any) -> float:
+        return replays.cost(dataclasses.replace(contender, policy=policy))
 
     chunk = max(1, learner.num_updates // _PARTS)
     params = replays.problem.training(contender.params)

@@ -1,6 +1,8 @@
 """The two problems of ``forecast_to_order``: real demand by date with its forecasts, and the dates cut in four."""
 
 import dataclasses
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,7 +13,9 @@ from jax import Array
 from experiments import forecasters, retail, retail_item
 from jaxinv.data import DemandPanel, known_covariates
 from jaxinv.evaluate import Paths, sample_paths
-from jaxinv.forecast import Backtest, Neural, backtest
+from jaxinv.forecast import Backtest, Forecast, Neural
+from jaxinv.forecast.backtest import compare, sold
+from jaxinv.forecast.base import quantiles
 from jaxinv.forecast.networks import NETWORKS
 
 EPISODE = 60  # days of an episode in training, from a day drawn at reset, or as many as there are
@@ -58,23 +62,21 @@ class Problem:
     env: Any
     params: Any  # whose demand is the trace of all replayed days, without forecasts
     stock: str  # the field of it that is the stock at reset
-    panel: DemandPanel  # that is forecast: all days
-    cells: np.ndarray  # [*cells] the panel's series that are the environment's, by number
+    panel: DemandPanel  # all days of the environment's series, in the order of its cells
+    others: DemandPanel  # all days of the series that networks are fitted to, those of the environment among them
     horizon: int  # days that an order has to last for
     dates: Dates
 
-    def forecast(self, fitted: Any) -> Array:
-        """[T, *cells, Q] of the replayed days: ``FEATURES`` of the demand of ``horizon`` days from each on."""
-        rolling = fitted.rolling(self.panel, self.horizon, levels=FEATURES, first=self.dates.fit)
-        features = rolling.features()[:-1]
-        return features.reshape(len(features), -1, len(FEATURES))[:, self.cells]
-
-    def score(self, fitted: Any, part: str) -> Backtest:
-        """Of the forecasts made on the days of a part, of the environment's series."""
-        row, days = self.dates.window(part)
-        first, end = self.dates.fit + row + self.dates.warmup, self.dates.fit + row + days
-        found = backtest(fitted, self.panel.between(end=self.panel.dates[0] + end), self.horizon, first=first)
-        return dataclasses.replace(found, sums={name: x[:, self.cells.ravel()] for name, x in found.sums.items()})
+    def foretell(self, fitted: Any) -> tuple[Array, Backtest]:
+        """Of what is forecast before each of the replayed days: [T, *cells, Q], the quantiles ``FEATURES`` of the
+        demand of ``horizon`` days from it on, and how good the forecasts of the days to judge on are."""
+        first, days = self.dates.fit, len(self.panel.dates)
+        judged = days - self.dates.test
+        data = jnp.asarray(FEATURES), sold(self.panel, judged)
+        features, sums = fitted.at_origins(self.panel, self.horizon, np.arange(first, days), _foretold, data)
+        complete = slice(judged - first, days - self.horizon + 1 - first)  # all days ahead are in the panel
+        test = Backtest(jax.tree.map(lambda x: x[complete], sums), block=self.horizon)
+        return features.reshape(len(features), *self.env.cells, len(FEATURES)), test
 
     def knowing(self, forecasts: Array | None) -> Any:
         """Parameters whose demand tells these forecasts."""
@@ -89,29 +91,40 @@ class Problem:
     def replays(self, env: Any, part: str, key: Array) -> Paths:
         """The days of a part and of the warm-up before it in ``env``, the problem's own or one around it, from 0.5 to
         1.5 times the usual stock of every cell: when deliveries fall is luck, which the mean evens out."""
-        params, (row, days) = self.params, self.dates.window(part)
-        begun = params.replace(demand=params.demand.replace(first=row, last=row))
-        usual = getattr(params, self.stock)
-
-        def from_stock(key: Array) -> Any:
-            factor = jax.random.uniform(key, usual.shape, minval=0.5, maxval=1.5)
-            stocked = begun.replace(**{self.stock: jnp.round(factor * usual)})
-            return jax.tree.map(lambda x: x[0], sample_paths(env, stocked, key, 1, days))
-
-        return jax.vmap(from_stock)(jax.random.split(key, STARTS))
+        row, days = self.dates.window(part)
+        params = self.params.replace(demand=self.params.demand.replace(first=row, last=row))
+        return _replays(env, params, jax.random.split(key, STARTS), self.stock, days)
 
 
-def fitted(problem: Problem, config: Any) -> dict[str, Any]:
-    """The forecasters, by name, fitted to the first days."""
-    known = problem.panel.between(end=problem.panel.dates[problem.dates.fit])
-    numbers = config.forecast
-    found = {name: forecasters.classical(name, numbers.num_paths).fit(known) for name in numbers.classical}
+def _foretold(forecast: Forecast, origin: Array, data: Any) -> tuple[Array, dict[str, Array]]:
+    levels, actual = data
+    lead = forecast.cumulative().samples[:, -1]
+    return jnp.moveaxis(quantiles(lead, levels), 0, -1), compare(forecast, origin, actual)
+
+
+@partial(jax.jit, static_argnames=("env", "stock", "days"))
+def _replays(env: Any, params: Any, keys: Array, stock: str, days: int) -> Paths:
+    usual = getattr(params, stock)
+
+    def from_stock(key: Array) -> Any:
+        factor = jax.random.uniform(key, usual.shape, minval=0.5, maxval=1.5)
+        stocked = params.replace(**{stock: jnp.round(factor * usual)})
+        return jax.tree.map(lambda x: x[0], sample_paths(env, stocked, key, 1, days))
+
+    return jax.vmap(from_stock)(keys)
+
+
+def fitted_forecasters(problem: Problem, config: Any) -> Iterator[tuple[str, Any]]:
+    """Each forecaster, fitted to the first days, and its name before it."""
+    numbers, end = config.forecast, problem.panel.dates[problem.dates.fit]
+    for name in numbers.classical:
+        yield name, forecasters.classical(name, numbers.num_paths).fit(problem.panel.between(end=end))
     network = Neural(
         network=NETWORKS[forecasters.NETWORKS[numbers.network]](), horizon=problem.horizon, context=numbers.context,
         steps=numbers.steps, batch=numbers.batch, num_paths=numbers.num_paths, prices_planned=numbers.prices_planned,
         covariates=config.covariates, planned=config.planned, seed=config.seed,
     )  # fmt: skip
-    return found | {numbers.network: network.fit(known)}
+    yield numbers.network, network.fit(problem.others.between(end=end))
 
 
 def build(name: str, config: Any) -> Problem:
@@ -127,14 +140,15 @@ def _single(source: str, panel: DemandPanel, dates: Dates, config: Any) -> Probl
     found = retail_item.build(panel, numbers)
     item = found.test_panel.skus[0]
     largest = panel.largest(skus=min(config.forecast.series, len(panel.skus))).skus
-    panel = panel.select(skus=[item, *(sku for sku in largest if sku != item)][: max(config.forecast.series, 1)])
+    others = panel.select(skus=[item, *(sku for sku in largest if sku != item)][: config.forecast.series])
+    panel = panel.select(skus=[item])
     return Problem(
         title=f"SingleItem-v0: {item.lower()} of {source}",
         env=found.env,
-        params=_with_covariates(found.test_params, panel.select(skus=[item]), dates, config, ()),
+        params=_with_covariates(found.test_params, panel, dates, config, ()),
         stock="initial_inventory",
         panel=panel,
-        cells=np.array(0),
+        others=others,
         horizon=numbers.lead_time + 1,
         dates=dates,
     )
@@ -150,7 +164,7 @@ def _stores(source: str, panel: DemandPanel, dates: Dates, config: Any) -> Probl
         params=_with_covariates(found.test_params, panel, dates, config, found.env.cells),
         stock="initial_stock",
         panel=panel,
-        cells=np.arange(panel.quantity[0].size).reshape(found.env.cells),
+        others=panel,
         horizon=numbers.lead_time + 1,
         dates=dates,
     )

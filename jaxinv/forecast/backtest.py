@@ -90,18 +90,23 @@ def backtest(
         raise ValueError(
             f"first must be in 2..{len(panel.dates) - horizon}, so that {horizon} periods follow it; got {first}"
         )
+    sums = fitted.at_origins(panel, horizon, origins, compare, sold(panel, first, levels), key=key)
+    return Backtest(sums=sums, block=-(-horizon // every))
+
+
+def sold(panel: DemandPanel, first: int, levels: tuple[float, ...] = LEVELS) -> Any:
+    """What :func:`compare` compares with: the panel, and the weights and scales of its ``first`` periods."""
     series = Series.of(panel)
     past = jax.tree.map(lambda x: x[:first], series)
     price = jnp.nan_to_num(past.price[-28:], nan=0.0) if panel.price is not None else 1.0
     scale = naive_variance(past.demand, past.observed)
     weight = jnp.where(scale > 0, jnp.sum(past.demand[-28:] * price, 0), 0.0)
-    data = series, jnp.asarray(levels), weight, jnp.where(scale > 0, scale, 1.0)
-    sums = fitted.at_origins(panel, horizon, origins, _compare, data, key=key)
-    return Backtest(sums=sums, block=-(-horizon // every))
+    return series, jnp.asarray(levels), weight, jnp.where(scale > 0, scale, 1.0)
 
 
-def _compare(forecast: Forecast, origin: Array, data: Any) -> dict[str, Array]:
-    """Sums [N] over the periods ahead of one date."""
+def compare(forecast: Forecast, origin: Array, data: Any) -> dict[str, Array]:
+    """Sums [N] over the periods ahead of one date, for :meth:`Fitted.at_origins`; ``data`` is what :func:`sold` gives,
+    and all of these periods are within its panel."""
     series, levels, weight, scale = data
     samples = forecast.samples.reshape(*forecast.samples.shape[:2], -1)
     actual = series.rows(origin, samples.shape[1])

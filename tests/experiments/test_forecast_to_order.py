@@ -11,7 +11,9 @@ import pytest
 
 from experiments import order_table
 from experiments.forecast_to_order import PRESETS, Config
-from experiments.order_problems import Dates, build
+from experiments.order_problems import FEATURES, Dates, build
+from jaxinv.env.informed import Informed
+from jaxinv.forecast import SeasonalNaive, backtest
 
 SMOKE = PRESETS["smoke"]
 
@@ -29,32 +31,77 @@ def test_days_to_fit_learn_choose_and_judge_follow_each_other():
 class Recorded:
     """In the place of a forecaster: says for which dates it was asked."""
 
-    def rolling(self, panel, horizon, *, levels, first):
-        self.asked = panel, horizon, first
-        count, shape = len(panel.dates) - first + 1, panel.quantity.shape[1:]
-        origins = np.arange(first, len(panel.dates) + 1).reshape(-1, 1, 1, 1)
-        of_date = np.broadcast_to(origins, (count, *shape, len(levels)))
-        self.features = lambda: of_date
-        return self
+    def at_origins(self, panel, horizon, origins, summary, data):
+        self.asked = panel, horizon, origins[0]
+        of_date = np.broadcast_to(origins.reshape(-1, 1, 1, 1), (len(origins), *panel.quantity.shape[1:], 9))
+        return of_date, {"demand": of_date[..., 0].reshape(len(origins), -1)}
 
 
 @pytest.mark.parametrize("name", ["single", "stores"])
 def test_the_replay_begins_where_the_fit_ends_and_forecasts_are_of_its_days(name):
     problem = build(name, SMOKE)
-    fit = problem.dates.fit
-    quantity = problem.panel.quantity.reshape(len(problem.panel.dates), -1)[:, problem.cells]
+    fit, total = problem.dates.fit, len(problem.panel.dates)
+    quantity = problem.panel.quantity.reshape(total, *problem.env.cells)
     np.testing.assert_array_equal(problem.params.demand.quantity, quantity[fit:])
     assert int(problem.params.demand.start_day) == problem.panel.start_day + fit
     asked = Recorded()
-    forecast = problem.forecast(asked)
+    forecast, test = problem.foretell(asked)
     assert asked.asked == (problem.panel, problem.env.lead_time_mean(problem.params).max() + 1, fit)
     assert forecast.shape == (problem.dates.replayed, *problem.env.cells, 9)
     days = fit + np.arange(problem.dates.replayed)  # known before the day, so as many days as it is preceded by
     np.testing.assert_array_equal(
-        forecast.reshape(len(days), -1), np.broadcast_to(days[:, None], (len(days), 9 * problem.cells.size))
+        forecast.reshape(len(days), -1), np.broadcast_to(days[:, None], (len(days), forecast[0].size))
     )
+    judged = range(total - problem.dates.test, total - problem.horizon + 1)
+    np.testing.assert_array_equal(test.sums["demand"][:, 0], judged)
     episode = problem.training(problem.params)
     assert int(episode.demand.last) + int(episode.max_steps_in_episode) == problem.dates.train
+    assert set(problem.panel.skus) <= set(problem.others.skus)
+
+
+def test_one_pass_gives_what_rolling_forecasts_and_a_backtest_do():
+    problem = build("single", SMOKE)
+    dates, panel, horizon = problem.dates, problem.panel, problem.horizon
+    fitted = SeasonalNaive(num_paths=20).fit(panel.between(end=panel.dates[dates.fit]))
+    forecast, test = problem.foretell(fitted)
+    rolling = fitted.rolling(panel, horizon, levels=FEATURES, first=dates.fit)
+    np.testing.assert_array_equal(forecast, rolling.features()[:-1, 0, 0])
+    other = backtest(fitted, panel, horizon, first=len(panel.dates) - dates.test)
+    assert test.block == other.block
+    for name, sums in other.sums.items():
+        np.testing.assert_allclose(test.sums[name], sums, rtol=1e-5, err_msg=name)
+
+
+@pytest.fixture
+def sales(tmp_path):
+    """A year of two items in two shops, with a temperature, which is known afterwards, and holidays, which are
+    planned."""
+    rng, days = np.random.default_rng(0), np.datetime64("2023-01-02") + np.arange(364)
+    rows = ["date,store,sku,quantity,temperature,holiday"]
+    for number, day in enumerate(days):
+        warm, holiday = 10 + number % 20, int(number % 30 == 0)
+        for shop, item in (("a", "tea"), ("a", "ice"), ("b", "tea"), ("b", "ice")):
+            rows.append(f"{day},{shop},{item},{rng.poisson(4 + warm / 10 + 5 * holiday)},{warm},{holiday}")
+    file = tmp_path / "sales.csv"
+    file.write_text("\n".join(rows))
+    return str(file)
+
+
+@pytest.mark.parametrize("name", ["single", "stores"])
+def test_covariates_of_a_file_are_observed_the_planned_ones_on_their_day(name, sales, key):
+    covariates = {"covariates": ("temperature", "holiday"), "planned": ("holiday",)}
+    problem = build(name, dataclasses.replace(SMOKE, demand=sales, **covariates))
+    env, fit = Informed(problem.env), problem.dates.fit
+    trace = problem.params.demand
+    day = np.arange(fit, 364)
+    told = np.asarray(trace.covariates).reshape(len(day), -1, 2)
+    np.testing.assert_allclose(told[:, 0, 0], 10 + (day - 1) % 20)  # of the day before
+    np.testing.assert_allclose(told[:, 0, 1], day % 30 == 0)
+    forecasts = np.zeros((*trace.quantity.shape, len(FEATURES)))
+    observation, _ = env.reset(key, problem.knowing(forecasts))
+    bare, _ = problem.env.reset(key, problem.params)
+    assert observation.shape == (*bare.shape[:-1], bare.shape[-1] + len(FEATURES) + 2)
+    np.testing.assert_allclose(observation[..., -2:], trace.covariates[0])
 
 
 def problem_of(pairs):
