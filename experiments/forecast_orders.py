@@ -79,7 +79,7 @@ def _solve(problem: Problem, config: Any) -> dict[str, Any]:
     replays = Replays(problem, config, stocks)
     both = two_at_a_time(lambda of: of(problem, config, replays, learning), (_forecasting, _without_forecasts))
     contenders: dict[str, Contender] = both[0] | both[1]
-    scores = {c.forecaster: c.forecasts for c in contenders.values() if c.kind == "forecast"}
+    scores: dict[Any, Any] = {c.forecaster: c.forecasts for c in contenders.values() if c.kind == "forecast"}
     chosen = {name: replays.cost(c) for name, c in contenders.items()}
     on_test = {name: replays.judge(c, "test") for name, c in contenders.items()}
 

@@ -26,6 +26,8 @@ class ForecastConfig:
     network: Literal[tuple(forecasters.NETWORKS)] = "gru"  # type: ignore[valid-type]
     context: int = 56
     """days that the network looks back on"""
+    horizon: int = 7
+    """days ahead that it learns, whatever the lead time: problems with as many series share one compiled training"""
     steps: int = 400
     """of its training"""
     batch: int = 32
@@ -94,7 +96,7 @@ class Config(command.OutputConfig):
 
     def __post_init__(self):
         command.at_least(self, test_days=14, warmup_days=0)
-        command.at_least(self.forecast, series=1, num_paths=2, context=8, steps=1)
+        command.at_least(self.forecast, series=1, num_paths=2, context=8, horizon=1, steps=1)
         command.at_least(self.pathwise, window=2)
         if not 0.1 <= self.fit_share <= 0.9:
             raise ValueError(f"fit_share must be in [0.1, 0.9], got {self.fit_share}")

@@ -120,7 +120,7 @@ def fitted_forecasters(problem: Problem, config: Any) -> Iterator[tuple[str, Any
     for name in numbers.classical:
         yield name, forecasters.classical(name, numbers.num_paths).fit(problem.panel.between(end=end))
     network = Neural(
-        network=NETWORKS[forecasters.NETWORKS[numbers.network]](), horizon=problem.horizon, context=numbers.context,
+        network=NETWORKS[forecasters.NETWORKS[numbers.network]](), horizon=numbers.horizon, context=numbers.context,
         steps=numbers.steps, batch=numbers.batch, num_paths=numbers.num_paths, prices_planned=numbers.prices_planned,
         covariates=config.covariates, planned=config.planned, seed=config.seed,
     )  # fmt: skip

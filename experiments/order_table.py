@@ -37,7 +37,10 @@ def table(problem: dict[str, Any]) -> Table:
     header, *rows = _rows(problem)
     dates = " to ".join(problem["held_out"])
     shown = Table(title=f"{problem['title']}; real demand of {dates}, held out", title_justify="left")
-    shown.caption = "cost per day; intervals are 95 %, over days in pairs; wQL: quantile loss by mean demand"
+    shown.caption = (
+        "cost per day; intervals are 95 %, over days in pairs; wQL: quantile loss by mean demand; "
+        "seconds: of training, while another trains"
+    )
     for name in header:
         shown.add_column(name, justify="left" if name == "policy" else "right")
     for row in rows:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -97,7 +98,7 @@ def test_covariates_of_a_file_are_observed_the_planned_ones_on_their_day(name, s
     told = np.asarray(trace.covariates).reshape(len(day), -1, 2)
     np.testing.assert_allclose(told[:, 0, 0], 10 + (day - 1) % 20)  # of the day before
     np.testing.assert_allclose(told[:, 0, 1], day % 30 == 0)
-    forecasts = np.zeros((*trace.quantity.shape, len(FEATURES)))
+    forecasts = jnp.zeros((*trace.quantity.shape, len(FEATURES)))
     observation, _ = env.reset(key, problem.knowing(forecasts))
     bare, _ = problem.env.reset(key, problem.params)
     assert observation.shape == (*bare.shape[:-1], bare.shape[-1] + len(FEATURES) + 2)
