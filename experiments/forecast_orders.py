@@ -145,11 +145,9 @@ def _without_forecasts(problem: Problem, config: Any, replays: Replays, key: Arr
         return Contender("heuristic", found.policy, env, params)
 
     found = {"base-stock": base_stock(False), "base-stock by the calendar": base_stock(True)}
-    level = found["base-stock"].policy.level
-    return found | {
-        f"pathwise {memory}": _end_to_end(problem, memory, level, config, replays, key)
-        for memory in config.pathwise.memories
-    }
+    level, memories = found["base-stock"].policy.level, config.pathwise.memories
+    learned = two_at_a_time(lambda memory: _end_to_end(problem, memory, level, config, replays, key), memories)
+    return found | {f"pathwise {memory}": of for memory, of in zip(memories, learned, strict=True)}
 
 
 def _forecasting(problem: Problem, config: Any, replays: Replays, key: Array) -> dict[str, Contender]:

@@ -60,7 +60,7 @@ class PathwiseConfig:
     window: int = 14
     """days that are remembered"""
     hidden: int = 24
-    num_updates: int = 80
+    num_updates: int = 48
     num_envs: int = 8
     num_steps: int = 30
     learning_rate: float = 3e-3

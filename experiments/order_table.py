@@ -39,7 +39,7 @@ def table(problem: dict[str, Any]) -> Table:
     shown = Table(title=f"{problem['title']}; real demand of {dates}, held out", title_justify="left")
     shown.caption = (
         "cost per day; intervals are 95 %, over days in pairs; wQL: quantile loss by mean demand; "
-        "seconds: of training, while another trains"
+        "seconds: of training, while others train"
     )
     for name in header:
         shown.add_column(name, justify="left" if name == "policy" else "right")
