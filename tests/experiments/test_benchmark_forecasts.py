@@ -43,7 +43,7 @@ def test_rows_are_paired_with_the_best_classical_method(sales, tmp_path):
 
 def test_who_is_there_to_compare():
     one = forecasters.candidates(Config(), None, [], 14)
-    assert list(one) == [*forecasters.CLASSICAL, *forecasters.NETWORKS]
+    assert list(one) == [*forecasters.CLASSICAL, *forecasters.NETWORKS, "pool"]
     assert list(forecasters.candidates(Config(), None, [None], 14))[-2:] == ["zero-shot", "tuned"]
     assert list(forecasters.candidates(Config(only=("gru",)), None, [None], 14)) == ["gru"]
     for name in forecasters.CLASSICAL:
