@@ -56,7 +56,7 @@ def backtests(panel: Any, horizon: int, first: int, every: int) -> dict[str, tup
     origins = np.arange(first, len(panel.dates) - horizon + 1, every)
     used = panel.between(end=panel.dates[origins[-1] + horizon - 1] + np.timedelta64(1, "D"))
     seconds = seconds_to_fit(panel.between(end=panel.dates[first]), season, horizon)
-    made = StatsForecast(models=models(season, horizon), freq=frequency(panel)).cross_validation(
+    made: Any = StatsForecast(models=models(season, horizon), freq=frequency(panel)).cross_validation(
         df=long(used), h=horizon, n_windows=len(origins), step_size=every, level=[50, 80, 90]
     )
     made = made.sort_values(["unique_id", "cutoff", "ds"])
