@@ -31,7 +31,8 @@ class Neural:
     """Fitted by the likelihood of the ``horizon`` periods after the context of random windows, from each series as
     often as the root of its mean demand says. The learning rate rises and falls to zero, and what is kept is a running
     mean of the weights, as it was when it foretold the last sixth of each panel's periods best, which is held out of
-    the training. Training on one panel (:meth:`fit`) or many (:meth:`pretrain`) is the same."""
+    the training (panels of less than four horizons are judged by what was learned). Training on one panel
+    (:meth:`fit`) or many (:meth:`pretrain`) is the same."""
 
     network: nn.Module = GRU()  # one of NETWORKS
     context: int = 56  # periods that are looked back on
@@ -122,7 +123,7 @@ class FittedNeural(Fitted):
     """Weights, for any panel of days or weeks: of those that were trained on, or of others."""
 
     params: Any
-    losses: Array  # [steps] of the training
+    losses: Array  # [steps, or some more] of the training
     config: Neural = struct.static()
 
     def tune(self, panel: DemandPanel, *, steps: int = 500, learning_rate: float = 1e-3) -> "FittedNeural":

@@ -32,7 +32,7 @@ class Windows:
     begin_calendar: Array  # [M] int32 and its panel in calendar
     first: Array  # [M] int32 least date of a window: some periods after the first sale
     last: Array  # [M] int32 greatest
-    end: Array  # [M] int32 greatest of those that are held out, which follow on the others
+    end: Array  # [M] int32 greatest of those that are held out, which follow on the others where there is room
     whole: Array  # [M] bool
     lag: Array  # [M] int32
     chance: Array  # [M] of this series or one before it
@@ -175,9 +175,10 @@ def train(
     batch: int,
     learning_rate: Array,
 ) -> tuple[Any, Array]:
-    """(weights, losses [steps]) of the :func:`step`, its rate rising over the first part in twenty and then falling
-    to 0 as a cosine does. The weights are the running mean over steps, as it was when it foretold the periods that are
-    held out best: how long a network can learn until it learns its windows by heart depends on the panels."""
+    """(weights, losses [steps, or some more: the last check has as many as the others]) of the :func:`step`, its rate
+    rising over the first part in twenty and then falling to 0 as a cosine does. The weights are the running mean over
+    steps, as it was when it foretold the periods that are held out best: how long a network can learn until it learns
+    its windows by heart depends on the panels."""
 
     def scheduled(state: State, inputs: tuple[Array, Array]) -> tuple[State, Array]:
         key, i = inputs
@@ -194,7 +195,7 @@ def train(
         best = jax.tree.map(lambda new, old: jnp.where(now < least, new, old), state[1], best)
         return (state, best, jnp.minimum(now, least)), losses
 
-    length = -(-steps // _CHECKS)  # steps between checks; there may be some more steps than asked for
+    length = -(-steps // _CHECKS)  # steps between checks
     checks = -(-steps // length)
     carry = begin(params), params, jnp.float32(jnp.inf)
     inputs = jax.random.split(key, checks * length), jnp.arange(checks * length, dtype=jnp.float32)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from forecast.panels import panel, random_panel
 
-from jaxinv.forecast import SBA, Forecast, HoltWinters, Naive, Pool, SeasonalNaive, WeekdayQuantile
+from jaxinv import struct
+from jaxinv.forecast import SBA, Fitted, Forecast, HoltWinters, Naive, Pool, SeasonalNaive, WeekdayQuantile
 from jaxinv.forecast.base import quantiles
 from jaxinv.forecast.series import Series, extended
 
@@ -124,3 +125,29 @@ def test_a_pool_has_the_paths_of_its_members():
     assert pooled.samples.shape == (80, 4, 2, 3)
     means = [member.predict(PANEL, 4).mean() for member in members]
     np.testing.assert_allclose(pooled.mean(), 0.25 * means[0] + 0.75 * means[1], rtol=1e-5, atol=1e-5)
+
+
+@struct.dataclass
+class Told(Fitted):
+    """In the place of a forecaster: foretells the covariate that it reads."""
+
+    name: str = struct.static()
+
+    @property
+    def covariates(self):
+        return (self.name,)
+
+    def condition(self, series):
+        return series.covariates[..., 0]
+
+    def draw(self, known, series, origin, horizon, key):
+        return jax.lax.dynamic_slice_in_dim(known, origin, horizon)[None]
+
+
+def test_members_of_a_pool_read_their_own_covariates():
+    values = {name: np.full((60, 1, 1), value) for name, value in (("cold", 2.0), ("warm", 5.0))}
+    told = panel(np.ones((60, 1, 1)), covariates=values)
+    for names in (("cold", "warm"), ("warm", "cold")):
+        samples = Pool(tuple(map(Told, names))).rolling(told, 3, levels=(0.5, 1.0), first=57).quantiles
+        assert np.unique(samples[0, 0]) == 2.0
+        assert np.unique(samples[0, 1]) == 5.0
