@@ -112,6 +112,7 @@ def test_every_part_of_an_action_arrives():
 def test_masks_fit_their_sampling(problem):
     """Nothing may be ordered above a position of 15, which is what there is at the start."""
     env = GymnasiumEnv(*problem(max_position=15.0))
+    env.action_space.seed(0)
     _, info = env.reset(seed=0)
     np.testing.assert_array_equal(info["action_mask"], np.arange(11) == 0)
     for _ in range(5):
