@@ -67,14 +67,11 @@ def _check_jit_and_vmap(env: Environment, params: Any, key: Array) -> None:
     singles = [jitted(k, a, params) for k, a in zip(keys, actions, strict=True)]
     _assert_close(singles[0], plain, "jit differs from no jit")
 
-    stacked = jax.tree.map(lambda *x: jnp.stack(x), *actions)
-    batch = jax.jit(jax.vmap(one, in_axes=(0, 0, None)))(keys, stacked, params)
-    repeated = jax.tree.map(lambda x: jnp.stack([x] * 3), params)
-    over_params = jax.jit(jax.vmap(one))(keys, stacked, repeated)
+    stacked, repeated = (jax.tree.map(lambda *x: jnp.stack(x), *each) for each in (actions, [params] * 3))
+    batch = jax.jit(jax.vmap(one))(keys, stacked, repeated)
     for i, single in enumerate(singles):
-        _assert_close(jax.tree.map(lambda x, i=i: x[i], batch), single, "vmap differs from a loop")
         _assert_close(
-            jax.tree.map(lambda x, i=i: x[i], over_params), single, "vmap over parameters differs from a loop"
+            jax.tree.map(lambda x, i=i: x[i], batch), single, "vmap, also over parameters, differs from a loop"
         )
 
 
@@ -87,7 +84,7 @@ def _check_single_trace(env: Environment, params: Any, key: Array) -> None:
         traces += 1
         return env.step(key, state, action, params)
 
-    _, state = env.reset(key, params)
+    _, state = jax.jit(env.reset)(key, params)
     for k in jax.random.split(key, 3):
         _, following, reward, terminated, truncated, _ = step(k, state, env.action_space(params).sample(k), params)
         before, after = (jax.tree.map(lambda x: (x.shape, x.dtype), s) for s in (state, following))
@@ -118,7 +115,7 @@ def _check_gradient(env: Environment, params: Any, key: Array, length: int) -> N
 
 
 def _check_exogenous(env: Environment, params: Any, key: Array, length: int) -> None:
-    _, first = env.reset(key, params)
+    _, first = jax.jit(env.reset)(key, params)
     keys = jax.random.split(key, length)
 
     def path(salt):
@@ -133,22 +130,22 @@ def _check_exogenous(env: Environment, params: Any, key: Array, length: int) -> 
 
 
 def _check_time_limit(env: Environment, params: Any, key: Array) -> None:
-    _, state = env.reset(key, params)
+    _, state = jax.jit(env.reset)(key, params)
     action = env.action_space(params).sample(key)
     u = jax.random.uniform(key, (env.num_step_uniforms(params),))
-    reached, outcome = env.transition(
-        state, action, env.exogenous(u[: env.num_uniforms(params)], state, params), params
-    )
+    step, observe = jax.jit(env.step_from_uniforms), jax.jit(env.observe)
+    exo = jax.jit(env.exogenous)(u[: env.num_uniforms(params)], state, params)
+    reached, outcome = jax.jit(env.transition)(state, action, exo, params)
     for limit in (1, 2):
         limited = params.replace(max_steps_in_episode=jnp.int32(limit))
-        observation, following, _, terminated, truncated, info = env.step_from_uniforms(u, state, action, limited)
+        observation, following, _, terminated, truncated, info = step(u, state, action, limited)
         assert bool(terminated) == bool(outcome.terminated), "step and transition disagree about termination"
         assert bool(truncated) == (limit == 1 and not terminated), f"limit {limit}: truncated is {truncated}"
         over = bool(terminated | truncated)
         assert int(following.time) == (0 if over else 1), f"limit {limit}: time is {following.time} after one step"
         final = info["final_observation"]
-        _assert_close(final, env.observe(reached, params), "final_observation is not that of the state reached")
-        _assert_close(observation, env.observe(following, params), "the observation is not that of the next state")
+        _assert_close(final, observe(reached, params), "final_observation is not that of the state reached")
+        _assert_close(observation, observe(following, params), "the observation is not that of the next state")
 
 
 def _assert_close(a: Any, b: Any, message: str) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 import jaxinv  # noqa: F401
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 
 @pytest.mark.parametrize("num_states", [2049, 4096, 16384])
 @pytest.mark.parametrize("cells", [2, 3, 8])
