@@ -31,12 +31,12 @@ def score(policy):
     return jnp.cos(1e3 * jnp.sum(policy.params["params"]["Dense_0"]["bias"]))
 
 
-def assert_equal(a, b):
+def assert_equal(a, b, **tolerance):
     assert jax.tree.structure(a) == jax.tree.structure(b)
     for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
         if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
             x, y = jax.random.key_data(x), jax.random.key_data(y)
-        np.testing.assert_array_equal(x, y)
+        np.testing.assert_allclose(x, y, **{"rtol": 0.0, "atol": 0.0} | tolerance)
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +46,11 @@ def whole():
 
 
 def test_fit_gives_the_states_and_metrics_of_train(whole):
+    """Compiled in another program: float32 rounding, which adam enlarges."""
     state, metrics = jax.jit(learner().train)(KEY, PARAMS)
-    assert_equal(state, whole.state)
+    assert_equal(state, whole.state, rtol=1e-5, atol=1e-6)
     for name, values in metrics.items():
-        np.testing.assert_array_equal(np.float32([row[name] for row in whole.history]), values)
+        np.testing.assert_allclose([row[name] for row in whole.history], values, rtol=1e-5, atol=1e-6, err_msg=name)
     assert [row["update"] for row in whole.history] == [1, 2, 3, 4, 5, 6]
     assert [row["steps"] for row in whole.history] == [32, 64, 96, 128, 160, 192]
     assert whole.compile_seconds < whole.wall_seconds

@@ -35,8 +35,7 @@ def values(algo, state):
     ("central", "shared_weights"),
     [
         (True, True),
-        (False, False),
-        *(pytest.param(*each, marks=pytest.mark.slow) for each in ((True, False), (False, True))),
+        *(pytest.param(*each, marks=pytest.mark.slow) for each in ((False, False), (True, False), (False, True))),
     ],
 )
 def test_agents_act_by_their_own_observation_and_have_their_own_values(central, shared_weights):

@@ -190,6 +190,7 @@ def test_advantages_are_counted_from_the_other_branches(key):
     np.testing.assert_allclose(learner()._against_branches(advantage), advantage)
 
 
+@pytest.mark.slow
 def test_a_minibatch_in_chunks_learns_the_same(monkeypatch, key):
     """Gradients of equal parts add up to that of the whole; float32 rounding, which adam enlarges."""
     weights = []

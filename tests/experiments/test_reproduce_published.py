@@ -29,6 +29,7 @@ def run(*arguments):
     return printed.getvalue(), None
 
 
+@pytest.mark.slow
 def test_a_published_instance(tmp_path):
     """The newsvendor of Poisson demand: level 8, cost 3.570107 (Snyder and Shen 2019)."""
     arguments = "snyder2019/newsvendor", "--out", str(tmp_path), "--json", str(tmp_path / "rows.json")

@@ -67,6 +67,7 @@ def test_a_level_is_found(key):
     np.testing.assert_allclose(-np.mean(metrics["reward"][-50:]), cost, rtol=0.02)
 
 
+@pytest.mark.slow
 def test_a_network_finds_the_optimum_of_stages(key):
     """Of Clark and Scarf. The simulated cost has a standard error of 0.5 % here."""
     env = Serial(lead_times=(1, 2))

@@ -41,6 +41,7 @@ def test_grid_search_finds_the_published_best(lost_sales):
     assert found.history[1, 2] == found.cost == found.history.min()
 
 
+@pytest.mark.slow
 def test_cross_entropy_finds_the_best_from_far_away(lost_sales):
     env, params, paths = lost_sales
     start = CappedBaseStock(level=15.0, cap=20.0)
