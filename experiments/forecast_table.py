@@ -37,8 +37,9 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         "mean demand; "
         "lead-time scores are of the demand of all periods ahead together. Differences are of wQL, with 95 % intervals "
         "over dates and series resampled in pairs; the best classical method is the one best on these very dates. "
-        "WRMSSE is of series, not of what they add up to. Seconds to fit all series (classical: once compiled; "
-        "networks: with compilation, but for what was fitted before) and to forecast them at one date, once compiled.",
+        "WRMSSE is the mean over series, locations, SKUs and everything. Seconds to fit all series (classical: once "
+        "compiled; networks: with compilation, but for what was fitted before) and to forecast them at one date, "
+        "once compiled.",
     ]  # fmt: skip
     for name in dict.fromkeys(row["panel"] for row in rows):
         own = sorted((row for row in rows if row["panel"] == name), key=lambda row: row["scores"]["wql"][0])

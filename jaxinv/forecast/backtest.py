@@ -15,7 +15,7 @@ from jaxinv.forecast.series import Series
 from jaxinv.intervals import Interval, moving_block_bootstrap
 
 # Each score is a ratio of sums over dates and series. Of periods: wQL, CRPS by mean demand, share of periods within
-# the outermost quantiles, surplus of the mean by demand, and WRMSSE of series (not of the levels they add up to). Of
+# the outermost quantiles, surplus of the mean by demand, and WRMSSE over the levels of a panel (``_GROUPS``). Of
 # lead-time demand, which is that of all periods ahead together: the first three.
 SCORES = {
     "wql": ("loss", "demand"),
@@ -27,6 +27,10 @@ SCORES = {
     "lead_crps": ("lead_crps", "lead_demand"),
     "lead_coverage": ("lead_covered", "lead_times"),
 }
+
+# What the series of a panel [T, W, K] add up to: themselves, a location, a SKU in all locations, everything. Of the
+# twelve levels of the M5 competition these are the four that any panel has; WRMSSE is the mean over levels.
+_GROUPS = ((), (2,), (1,), (1, 2))
 
 
 @struct.dataclass
@@ -81,7 +85,7 @@ def backtest(
 
     Periods count in which a series was on sale; lead-time demand does where it was in all of them but those in which
     its location was shut. Weights and scales of WRMSSE are those of the first ``first`` periods: what the last 28
-    of them sold, in money where there are prices.
+    of them sold, in money where there are prices. Its levels are series, locations, SKUs and the whole.
 
     Raises ``ValueError`` where there is no such date.
     """
@@ -99,8 +103,10 @@ def sold(panel: DemandPanel, first: int, levels: tuple[float, ...] = LEVELS) -> 
     series = Series.of(panel)
     past = jax.tree.map(lambda x: x[:first], series)
     price = jnp.nan_to_num(past.price[-28:], nan=0.0) if panel.price is not None else 1.0
-    scale = naive_variance(past.demand, past.observed)
-    weight = jnp.where(scale > 0, jnp.sum(past.demand[-28:] * price, 0), 0.0)
+    shape = panel.quantity.shape[1:]
+    observed = _by_group(past.observed.astype(jnp.float32), shape) > 0
+    scale = jax.vmap(naive_variance)(_by_group(past.demand, shape), observed)
+    weight = jnp.where(scale[0] > 0, jnp.sum(past.demand[-28:] * price, 0), 0.0)
     return series, jnp.asarray(levels), weight, jnp.where(scale > 0, scale, 1.0)
 
 
@@ -115,7 +121,11 @@ def compare(forecast: Forecast, origin: Array, data: Any) -> dict[str, Array]:
     complete = jnp.all(actual.observed | ~actual.open, 0, keepdims=True)
     total = jnp.sum(demand, 0, keepdims=True)
     error = flat.mean() - demand
-    rmsse = jnp.sqrt(jnp.sum(error**2 * counted, 0) / jnp.maximum(jnp.sum(counted, 0), 1) / scale)
+    # A group weighs what its series weigh together: each has its share of the group's RMSSE.
+    shape = forecast.samples.shape[2:]
+    squares = _by_group(error * counted, shape) ** 2
+    periods = jnp.sum(_by_group(counted.astype(jnp.float32), shape) > 0, 1)
+    rmsse = jnp.mean(jnp.sqrt(jnp.sum(squares, 1) / jnp.maximum(periods, 1) / scale), 0)
     weight = jnp.where(jnp.any(counted, 0), weight, 0.0)
     by_period = _losses(samples, flat.quantiles(levels), levels, demand, counted)
     by_lead = _losses(lead.samples[:, -1:], lead.quantiles(levels)[:, -1:], levels, total, complete)
@@ -126,6 +136,13 @@ def compare(forecast: Forecast, origin: Array, data: Any) -> dict[str, Array]:
         "weight": weight,
         **dict(zip(("lead_loss", "lead_crps", "lead_covered", "lead_demand", "lead_times"), by_lead, strict=True)),
     }
+
+
+def _by_group(values: Array, shape: tuple[int, ...]) -> Array:
+    """Sums [G, T, N] of ``values`` [T, N] over the groups that each series of a panel of ``shape`` [W, K] is in."""
+    cells = values.reshape(-1, *shape)
+    sums = [jnp.broadcast_to(jnp.sum(cells, axes, keepdims=True), cells.shape) for axes in _GROUPS]
+    return jnp.stack(sums).reshape(len(_GROUPS), *values.shape)
 
 
 def _losses(samples: Array, quantiles: Array, levels: Array, demand: Array, counted: Array) -> tuple[Array, ...]:

@@ -56,21 +56,13 @@ def test_a_backtest_adds_up_single_forecasts():
     fitted = ExponentialSmoothing().fit(priced.between(end=priced.dates[50]))
     found = backtest(fitted, priced, horizon, first=50, every=24, levels=levels)
     origins = [50, 74]
-    total = {name: 0.0 for name in ("loss", "crps", "hit", "error", "demand", "n", "lead", "lead_demand", "rmsse", "w")}
-    past, sold = priced.quantity[:50], priced.available[:50]
+    total = {name: 0.0 for name in ("loss", "crps", "hit", "error", "demand", "n", "lead", "lead_demand")}
     for origin in origins:
         forecast = fitted.predict(priced.between(end=priced.dates[origin]), horizon)
         q, mean, samples = np.asarray(forecast.quantiles(levels)), np.asarray(forecast.mean()), forecast.samples
         lead = np.asarray(forecast.cumulative().quantiles(levels))[:, -1]
         for w in range(2):
             for k in range(3):
-                pairs = [
-                    (b - a) ** 2
-                    for t, (a, b) in enumerate(zip(past[:-1, w, k], past[1:, w, k], strict=True))
-                    if sold[t, w, k] and sold[t + 1, w, k] and past[: t + 1, w, k].sum() > 0
-                ]
-                errors = []
-                weight = 2.0 * past[-28:, w, k].sum()
                 for h in range(horizon):
                     y = priced.quantity[origin + h, w, k]
                     if not priced.available[origin + h, w, k]:
@@ -83,10 +75,6 @@ def test_a_backtest_adds_up_single_forecasts():
                     total["error"] += mean[h, w, k] - y
                     total["demand"] += y
                     total["n"] += 1
-                    errors.append((mean[h, w, k] - y) ** 2)
-                if errors:
-                    total["rmsse"] += weight * np.sqrt(np.mean(errors) / np.mean(pairs))
-                    total["w"] += weight
                 on_sale, opened = priced.available[origin : origin + horizon, w, k], priced.available.any(2)
                 if (on_sale | ~opened[origin : origin + horizon, w]).all():
                     y = priced.quantity[origin : origin + horizon, w, k].sum()
@@ -98,8 +86,36 @@ def test_a_backtest_adds_up_single_forecasts():
     assert float(found.score("crps").mean) == pytest.approx(total["crps"] / total["demand"], rel=1e-4)
     assert float(found.score("coverage").mean) == pytest.approx(total["hit"] / total["n"], rel=1e-5)
     assert float(found.score("bias").mean) == pytest.approx(total["error"] / total["demand"], abs=1e-4)
-    assert float(found.score("wrmsse").mean) == pytest.approx(total["rmsse"] / total["w"], rel=1e-4)
     assert float(found.score("lead_wql").mean) == pytest.approx(total["lead"] / total["lead_demand"], rel=1e-4)
+
+
+def test_wrmsse_is_the_mean_over_levels_of_their_groups_by_weight():
+    """Of all, of locations, of SKUs and of single series; a group is on sale where one of its series is."""
+    horizon, first = 4, 50
+    price = 1.0 + np.arange(6.0).reshape(2, 3) * np.ones((80, 1, 1))
+    priced = panel(PANEL.quantity, available=PANEL.available, price=price)
+    fitted = ExponentialSmoothing().fit(priced.between(end=priced.dates[first]))
+    found = backtest(fitted, priced, horizon, first=first, every=80)
+    ahead = slice(first, first + horizon)
+    mean = np.asarray(fitted.predict(priced.between(end=priced.dates[first]), horizon).mean())
+    error = np.where(priced.available[ahead], mean - priced.quantity[ahead], 0.0)
+    cells = [(w, k) for w in range(2) for k in range(3)]
+    levels = (
+        [cells],
+        [[c for c in cells if c[0] == w] for w in range(2)],
+        [[c for c in cells if c[1] == k] for k in range(3)],
+    )
+    total = 0.0
+    for groups in (*levels, [[c] for c in cells]):
+        for group in groups:
+            w, k = map(list, zip(*group, strict=True))
+            demand, on_sale = priced.quantity[:first, w, k].sum(1), priced.available[:, w, k].any(1)
+            scale = naive_variance(jnp.asarray(demand)[:, None], jnp.asarray(on_sale[:first])[:, None])
+            errors = error[:, w, k].sum(1)[on_sale[ahead]]
+            weight = (priced.quantity * price)[first - 28 : first, w, k].sum()
+            total += weight * np.sqrt(np.mean(errors**2) / float(scale[0])) / 4
+    everything = (priced.quantity * price)[first - 28 : first].sum()
+    assert float(found.score("wrmsse").mean) == pytest.approx(total / everything, rel=1e-4)
 
 
 def test_intervals_hold_the_ratio_and_pairs_are_tighter():
