@@ -262,6 +262,7 @@ def test_centres_decide_about_orders_alone():
     assert choices.action_space(choices.default_params()).shape == (2, 2)
 
 
+@pytest.mark.slow
 def test_independent_learners_improve_the_team(key):
     """Players of the beer game learn by policy gradients, with one set of parameters and each from its own
     observation. A player who sticks to the incoming order starts as one of five choices."""

@@ -7,14 +7,10 @@ from experiments.published import Problem
 from jaxinv.env import instances
 
 SCENARIOS = [instance for instance in instances("SupplyNetwork-v0") if instance.figures]
-QUICK = "gym-invmgmt/serial-lost"
 
 
-@pytest.mark.parametrize(
-    "instance",
-    [i if i.name == QUICK else pytest.param(i, marks=pytest.mark.slow) for i in SCENARIOS],
-    ids=lambda i: i.name,
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("instance", SCENARIOS, ids=lambda i: i.name)
 def test_profits_of_ten_seeds(instance):
     """Within three standard errors, which are mostly the print's."""
     rows = {row.quantity.partition("(")[0]: row for row in Problem(instance, 0.0, 40).rows()}

@@ -91,6 +91,7 @@ def test_a_small_stock_is_learned(key):
     assert never.values.max() < 1.5 * best.values.min()
 
 
+@pytest.mark.slow
 def test_a_small_stock_is_learned_for_the_average(key):
     env = SingleItem(lead_time=1)
     params = env.make_params(demand=Poisson(2.0), stockout_cost=4.0)
