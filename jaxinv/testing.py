@@ -23,12 +23,13 @@ def check_environment(env: Environment, params: Any = None, key: Array | None = 
     key = jax.random.key(0) if key is None else key
     _check_identity(env)
     _check_params(params)
-    _check_spaces(env, params, key)
+    observation, state = jax.jit(env.reset)(key, params)
+    _check_spaces(env, params, key, observation, state)
     _check_jit_and_vmap(env, params, key)
-    _check_single_trace(env, params, key)
+    _check_single_trace(env, params, key, state)
     _check_gradient(env, params, key, length)
-    _check_exogenous(env, params, key, length)
-    _check_time_limit(env, params, key)
+    _check_exogenous(env, params, key, length, state)
+    _check_time_limit(env, params, key, state)
 
 
 def _check_identity(env: Environment) -> None:
@@ -44,8 +45,7 @@ def _check_params(params: Any) -> None:
         assert not leaf.weak_type, f"parameter {name} is weakly typed"
 
 
-def _check_spaces(env: Environment, params: Any, key: Array) -> None:
-    observation, state = jax.jit(env.reset)(key, params)
+def _check_spaces(env: Environment, params: Any, key: Array, observation: Any, state: Any) -> None:
     action = env.action_space(params).sample(key)
     assert env.action_space(params).contains(action), "the action space does not contain its own sample"
     assert env.observation_space(params).contains(observation), "the first observation is outside its space"
@@ -75,7 +75,7 @@ def _check_jit_and_vmap(env: Environment, params: Any, key: Array) -> None:
         )
 
 
-def _check_single_trace(env: Environment, params: Any, key: Array) -> None:
+def _check_single_trace(env: Environment, params: Any, key: Array, state: Any) -> None:
     traces = 0
 
     @jax.jit
@@ -84,7 +84,6 @@ def _check_single_trace(env: Environment, params: Any, key: Array) -> None:
         traces += 1
         return env.step(key, state, action, params)
 
-    _, state = jax.jit(env.reset)(key, params)
     for k in jax.random.split(key, 3):
         _, following, reward, terminated, truncated, _ = step(k, state, env.action_space(params).sample(k), params)
         before, after = (jax.tree.map(lambda x: (x.shape, x.dtype), s) for s in (state, following))
@@ -114,8 +113,7 @@ def _check_gradient(env: Environment, params: Any, key: Array, length: int) -> N
     assert all(bool(jnp.isfinite(g).all()) for g in gradients), "a gradient over the parameters is not finite"
 
 
-def _check_exogenous(env: Environment, params: Any, key: Array, length: int) -> None:
-    _, first = jax.jit(env.reset)(key, params)
+def _check_exogenous(env: Environment, params: Any, key: Array, length: int, first: Any) -> None:
     keys = jax.random.split(key, length)
 
     def path(salt):
@@ -129,8 +127,7 @@ def _check_exogenous(env: Environment, params: Any, key: Array, length: int) -> 
     _assert_close(jax.jit(path)(1), jax.jit(path)(2), "exogenous information depends on the actions")
 
 
-def _check_time_limit(env: Environment, params: Any, key: Array) -> None:
-    _, state = jax.jit(env.reset)(key, params)
+def _check_time_limit(env: Environment, params: Any, key: Array, state: Any) -> None:
     action = env.action_space(params).sample(key)
     u = jax.random.uniform(key, (env.num_step_uniforms(params),))
     step, observe = jax.jit(env.step_from_uniforms), jax.jit(env.observe)

@@ -1,7 +1,6 @@
 """Training over two devices gives what one device gives. ``conftest`` makes two of the CPU."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -10,6 +9,7 @@ from jaxinv.agents import DCL, DQN, IPPO, MLP, PPO, SAC, AgentNetwork
 from jaxinv.env.core import EnvParams
 from tests.agents import probes
 from tests.agents.test_protocol import LOOKING_AHEAD, Follow
+from tests.trees import assert_equal
 
 PARAMS = EnvParams(max_steps_in_episode=7)
 KEY = jax.random.key(3)
@@ -43,14 +43,6 @@ def fit(kind, num_devices, fields=None, **options):
 @pytest.fixture(scope="module", autouse=True)
 def two_devices():
     assert len(jax.devices()) >= 2, "tests need JAX_NUM_CPU_DEVICES=2"
-
-
-def assert_equal(a, b, atol=0.0):
-    """Within ``atol``: sums over environments are rounded otherwise (about 1e-7), which adam enlarges."""
-    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-        if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
-            x, y = jax.random.key_data(x), jax.random.key_data(y)
-        np.testing.assert_allclose(x, y, rtol=0.0, atol=atol)
 
 
 def part(x):

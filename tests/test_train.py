@@ -12,6 +12,7 @@ from jaxinv.env.core import EnvParams
 from jaxinv.env.multi_warehouse import MultiWarehouse
 from jaxinv.env.wrappers import OrderUpTo
 from tests.agents import probes
+from tests.trees import assert_equal
 
 PARAMS = EnvParams()
 KEY = jax.random.key(7)
@@ -29,14 +30,6 @@ def fit(algo=None, params=PARAMS, **options):
 def score(policy):
     """A cost that is not monotone over training, so that the best state is not simply the last."""
     return jnp.cos(1e3 * jnp.sum(policy.params["params"]["Dense_0"]["bias"]))
-
-
-def assert_equal(a, b, **tolerance):
-    assert jax.tree.structure(a) == jax.tree.structure(b)
-    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-        if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
-            x, y = jax.random.key_data(x), jax.random.key_data(y)
-        np.testing.assert_allclose(x, y, **{"rtol": 0.0, "atol": 0.0} | tolerance)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 from jaxinv.agents import A2C, A3C, MLP, REINFORCE
 from jaxinv.env import core
 from tests.agents import probes
+from tests.trees import assert_equal
 
 PARAMS = core.EnvParams()
 FIELDS = {"env": probes.MatchTheObservation(), "network": MLP(hidden=(16,)), "num_envs": 8, "num_steps": 4}
@@ -20,10 +21,7 @@ def test_without_staleness_a3c_is_a2c(optimised, key):
     one, other = A2C(num_updates=5, **FIELDS), A3C(num_updates=5, staleness=0, **FIELDS)
     (a, metrics_a), (b, metrics_b) = (jax.jit(algo.train)(key, PARAMS) for algo in (one, other))
     for field in dataclasses.fields(a):
-        for x, y in zip(jax.tree.leaves(getattr(a, field.name)), jax.tree.leaves(getattr(b, field.name)), strict=True):
-            if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
-                x, y = jax.random.key_data(x), jax.random.key_data(y)
-            np.testing.assert_array_equal(x, y, err_msg=field.name)
+        assert_equal(getattr(a, field.name), getattr(b, field.name), err_msg=field.name)
     for name, values in metrics_a.items():
         np.testing.assert_array_equal(values, metrics_b[name], err_msg=name)
 

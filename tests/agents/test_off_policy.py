@@ -9,6 +9,7 @@ from jaxinv import train
 from jaxinv.agents import DQN, MLP, SAC
 from jaxinv.env import core
 from tests.agents import probes
+from tests.trees import assert_equal
 
 PARAMS = core.EnvParams(max_steps_in_episode=7)
 FIELDS = {
@@ -19,13 +20,6 @@ FIELDS = {
 
 def learner(**fields):
     return DQN(**{"env": probes.MatchTheObservation(), "prioritised": True, "n_step": 2} | FIELDS | fields)
-
-
-def assert_equal(a, b, **tolerance):
-    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-        if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
-            x, y = jax.random.key_data(x), jax.random.key_data(y)
-        np.testing.assert_allclose(x, y, **{"rtol": 0.0, "atol": 0.0} | tolerance)
 
 
 @pytest.fixture(scope="module")

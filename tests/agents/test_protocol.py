@@ -12,6 +12,7 @@ from jaxinv.agents import A2C, A3C, DCL, DDPG, DQN, IPPO, MADDPG, MLP, PPO, REIN
 from jaxinv.env import core, spaces
 from jaxinv.optimise import Pathwise
 from tests.agents import probes
+from tests.trees import assert_equal
 
 PARAMS = core.EnvParams(max_steps_in_episode=7)
 
@@ -93,13 +94,6 @@ def numbers(algo):
 def fit(algo, key, **options):
     """A whole run unless told otherwise; compiled once for all learners of a kind."""
     return train.fit(algo, PARAMS, key, **{"chunk": 2, "progress": False} | options)
-
-
-def assert_equal(a, b, **tolerance):
-    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-        if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
-            x, y = jax.random.key_data(x), jax.random.key_data(y)
-        np.testing.assert_allclose(x, y, **{"rtol": 0.0, "atol": 0.0} | tolerance)
 
 
 # The same program of sweeps for learners by periods, of which SAC has most, and by paths.

@@ -1,5 +1,7 @@
 """Scores against slow loops and closed forms; backtests against forecasts made one by one."""
 
+import itertools
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -95,26 +97,27 @@ def test_wrmsse_is_the_mean_over_levels_of_their_groups_by_weight():
     price = 1.0 + np.arange(6.0).reshape(2, 3) * np.ones((80, 1, 1))
     priced = panel(PANEL.quantity, available=PANEL.available, price=price)
     fitted = ExponentialSmoothing().fit(priced.between(end=priced.dates[first]))
-    found = backtest(fitted, priced, horizon, first=first, every=80)
-    ahead = slice(first, first + horizon)
-    mean = np.asarray(fitted.predict(priced.between(end=priced.dates[first]), horizon).mean())
-    error = np.where(priced.available[ahead], mean - priced.quantity[ahead], 0.0)
+    found = backtest(fitted, priced, horizon, first=first, every=24)
     cells = [(w, k) for w in range(2) for k in range(3)]
     levels = (
         [cells],
         [[c for c in cells if c[0] == w] for w in range(2)],
         [[c for c in cells if c[1] == k] for k in range(3)],
+        [[c] for c in cells],
     )
-    total = 0.0
-    for groups in (*levels, [[c] for c in cells]):
-        for group in groups:
+    total = everything = 0.0
+    for origin in (50, 74):
+        ahead = slice(origin, origin + horizon)
+        mean = np.asarray(fitted.predict(priced.between(end=priced.dates[origin]), horizon).mean())
+        error = np.where(priced.available[ahead], mean - priced.quantity[ahead], 0.0)
+        for group in itertools.chain(*levels):
             w, k = map(list, zip(*group, strict=True))
             demand, on_sale = priced.quantity[:first, w, k].sum(1), priced.available[:, w, k].any(1)
             scale = naive_variance(jnp.asarray(demand)[:, None], jnp.asarray(on_sale[:first])[:, None])
             errors = error[:, w, k].sum(1)[on_sale[ahead]]
             weight = (priced.quantity * price)[first - 28 : first, w, k].sum()
-            total += weight * np.sqrt(np.mean(errors**2) / float(scale[0])) / 4
-    everything = (priced.quantity * price)[first - 28 : first].sum()
+            total += weight * np.sqrt(np.mean(errors**2) / float(scale[0])) / len(levels)
+        everything += (priced.quantity * price)[first - 28 : first].sum()
     assert float(found.score("wrmsse").mean) == pytest.approx(total / everything, rel=1e-4)
 
 
