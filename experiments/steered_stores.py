@@ -68,7 +68,10 @@ class SteeredStores(Experiment):
         w, k = np.array(cells).T
 
         def record(t: Any, action: Any) -> dict[str, Array]:
-            series = {"on_hand": t.state.on_hand, "orders": action.orders, "demand": t.outcome.ledger.demanded}
+            ledger, wanted = t.outcome.ledger, jnp.sum(action.flows, 1)
+            share = ledger.transferred / jnp.where(wanted > 0, wanted, 1.0)  # that the stock allowed
+            series = {"on_hand": t.state.on_hand, "orders": action.orders, "demand": ledger.demanded}
+            series["transfers"] = jnp.sum(share[:, None] * action.flows, 0)
             return {name: x[w, k] for name, x in series.items()}
 
         series = figures.along(compared, params, real, self.warmup, record)

@@ -60,7 +60,8 @@ def stock_paths(
 ) -> Figure:
     """Stock, demand and orders of a few cells over time: a row per cell, a column per policy.
 
-    ``dates``: [T]; ``policies``: name -> {"on_hand", "demand", "orders"}, each [T, cells].
+    ``dates``: [T]; ``policies``: name -> {"on_hand", "demand", "orders"}, each [T, cells]; and where there are any,
+    "transfers" that others send to a cell.
     """
     figure = Figure(figsize=(6.2 * len(policies), 2.1 * len(cells) + 0.6), layout="constrained")
     grid = figure.subplots(len(cells), len(policies), sharex=True, sharey="row", squeeze=False)
@@ -69,15 +70,21 @@ def stock_paths(
             axes = grid[row, column]
             axes.bar(dates, -np.asarray(series["demand"])[:, row], color=COLOURS[7], width=1.0, label="demand (down)")
             axes.step(dates, np.asarray(series["on_hand"])[:, row], color=COLOURS[0], where="mid", label="on hand")
-            orders = np.asarray(series["orders"])[:, row]
-            placed = orders > 0
-            axes.plot(np.asarray(dates)[placed], orders[placed], "^", color=COLOURS[3], markersize=4, label="ordered")
+            for moved, label, marker, colour in (
+                ("orders", "ordered", "^", 3),
+                ("transfers", "sent by others", "x", 4),
+            ):
+                if moved in series:
+                    units = np.asarray(series[moved])[:, row]
+                    some = units > 0
+                    style = {"color": COLOURS[colour], "markersize": 4, "label": label}
+                    axes.plot(np.asarray(dates)[some], units[some], marker, **style)
             axes.axhline(0, color="black", linewidth=0.6)
             axes.set_title(f"{name}: {cell}", fontsize=9)
             axes.tick_params(labelsize=8)
             if column == 0:
                 axes.set_ylabel("units", fontsize=8)
-    grid[0, 0].legend(fontsize=7, ncols=3, loc="upper right")
+    grid[0, 0].legend(fontsize=7, ncols=4, loc="upper right")
     for axes in grid[-1]:
         axes.tick_params(axis="x", rotation=30)
     figure.suptitle(title)

@@ -104,8 +104,11 @@ def test_decisions_over_time_has_a_panel_per_item_and_a_line_per_policy():
 def test_stock_paths_has_a_row_per_cell_and_a_column_per_policy():
     series = {name: np.arange(6.0).reshape(3, 2) for name in ("on_hand", "demand", "orders")}
     dates = np.datetime64("2020-01-01") + np.arange(3) * np.timedelta64(1, "D")
-    figure = report.stock_paths(dates, ["one", "two"], {"ppo": series, "base_stock": series})
+    sent = {**series, "transfers": np.array([[0.0, 3.0], [5.0, 0.0], [0.0, 0.0]])}
+    figure = report.stock_paths(dates, ["one", "two"], {"ppo": sent, "base_stock": series})
     assert [axes.get_title() for axes in figure.axes] == ["ppo: one", "base_stock: one", "ppo: two", "base_stock: two"]
+    crosses = [[line.get_ydata() for line in axes.lines if line.get_marker() == "x"] for axes in figure.axes]
+    assert crosses == [[5.0], [], [3.0], []]
 
 
 def test_policy_map_uses_one_scale():
