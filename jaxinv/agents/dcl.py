@@ -55,7 +55,7 @@ class DCL(Learner):
     """
 
     network: nn.Module = struct.static(MLP(activation="relu", shared=True))
-    num_envs: int = struct.static(256)
+    num_envs: int = struct.static(1024)
     num_steps: int = struct.static(16)
     num_updates: int = struct.static(4)
     warmup: int = struct.static(100)  # periods before the first states are taken
