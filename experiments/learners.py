@@ -13,10 +13,11 @@ from jaxinv.agents import A2C, A3C, DCL, DDPG, DQN, MLP, PPO, REINFORCE, SAC, TD
 from jaxinv.env.distribution import Distribution
 from jaxinv.env.serial import Serial
 from jaxinv.env.single_item import SingleItem
-from jaxinv.env.wrappers import EnumeratedActions, OrderUpTo, RoundToBatches, Steered
+from jaxinv.env.wrappers import EnumeratedActions, OptionalOrderUpTo, OrderUpTo, RoundToBatches, Steered
 from jaxinv.optimise import Pathwise
 from jaxinv.policies import BalancedBaseStock, EchelonBaseStock
 from jaxinv.policies.clark_scarf import newsvendor_levels
+from jaxinv.policies.closed_forms import economic_order_quantity
 
 _ROOM = 2.0  # order-up-to levels may be this multiple of what a newsvendor would have
 
@@ -60,8 +61,9 @@ def decision(name: str, env: Any, params: Any, model: Any, paths: Callable[[], A
     it cannot.
 
     Where there is a finite ``model`` it chooses one of its actions; where demand and orders are continuous, order-up-to
-    levels. In any other problem it shifts the parameters of a heuristic, which ``paths`` draws simulated demand for. A
-    learner that needs slopes chooses levels of whole units, too, and learns as if they were not whole.
+    levels, and whether to order at all where that costs something by itself. In any other problem it shifts the
+    parameters of a heuristic, which ``paths`` draws simulated demand for. A learner that needs slopes chooses levels of
+    whole units, too, and learns as if they were not whole.
     """
     kind = LEARNERS[name][0]
     if model is not None and issubclass(kind, OnPolicy | DQN | DCL):
@@ -72,7 +74,8 @@ def decision(name: str, env: Any, params: Any, model: Any, paths: Callable[[], A
     levels = _newsvendor_levels(env, params)
     if levels is not None:
         top = tuple(_ROOM * levels) if levels.ndim else float(_ROOM * levels)
-        return OrderUpTo(env, top), OrderUpTo(env if model is None else RoundToBatches(env), top)
+        decided = OptionalOrderUpTo if np.any(getattr(params, "fixed_order_cost", 0.0)) else OrderUpTo
+        return decided(env, top), decided(env if model is None else RoundToBatches(env), top)
     if model is not None:
         return None
     chosen = _shifted_heuristic(env, params, paths)
@@ -94,9 +97,12 @@ def _shifted_heuristic(env: Any, params: Any, paths: Callable[[], Any]) -> Any:
 
 
 def _newsvendor_levels(env: Any, params: Any) -> np.ndarray | None:
-    """Order-up-to levels [*cells] that learners look for better ones around; None where none are known."""
+    """Order-up-to levels [*cells], with a lot where orders cost something by themselves, that learners look for better
+    ones around; None where none are known."""
     if isinstance(env, SingleItem):
-        return np.asarray(float(params.demand.mean()) * (env.lead_time + 1.0))
+        mean, holding = float(params.demand.mean()), float(params.holding_cost)
+        lot = economic_order_quantity(float(params.fixed_order_cost), holding, mean)[0] if holding else 0.0
+        return np.asarray(mean * (env.lead_time + 1.0) + lot)
     if isinstance(env, Serial):
         holding = np.asarray(params.holding_cost, np.float64)
         return newsvendor_levels(params.demand, env.lead_times, holding, float(params.stockout_cost))

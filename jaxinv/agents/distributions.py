@@ -121,6 +121,20 @@ def choice_entropy(space: spaces.Space, distribution: Any) -> Array:
     return total
 
 
+def choose(space: spaces.Space, distribution: Any, noise: Any) -> tuple[Any, Array]:
+    """A raw action of sampled choices, which ``noise`` (see :func:`noise`) decides on, and of quantities that are the
+    mode; and the logarithm of the probability of the choices. Of a batch."""
+    parts, treedef = _flatten(space)
+    raw, log_prob = [], jnp.zeros(distribution.batch_shape)
+    for part, factor, own in zip(parts, *map(treedef.flatten_up_to, (distribution.distributions, noise)), strict=True):
+        if isinstance(part, spaces.Discrete):
+            raw.append(factor.distribution.at(own))
+            log_prob = log_prob + factor.log_prob(raw[-1])
+        else:
+            raw.append(factor.mode())
+    return treedef.unflatten(raw), log_prob
+
+
 def noise(space: spaces.Space, key: Array, batch_size: int) -> Any:
     """What :func:`sample` makes actions [batch_size, ...] of: uniforms of a ``Discrete``, normals of a ``Box``."""
     parts, treedef = _flatten(space)

@@ -27,9 +27,20 @@ class NetworkPolicy:
 
     def act(self, observation: Any, mask: Any = None, key: Array | None = None) -> Any:
         """The action for one observation; ``key`` is needed unless deterministic."""
+        distribution = self._distribution(observation, mask)
+        raw = distribution.mode() if self.deterministic else distribution.sample(seed=key)
+        return distributions.to_env(self.action_space, raw)
+
+    def choose(self, env: Any, state: Any, params: Any, noise: Any) -> tuple[Any, Array, Array]:
+        """The action with sampled choices and the likeliest quantities, the logarithm [] of the probability of these
+        choices, and their entropy []; ``noise`` is one of ``distributions.noise``."""
+        distribution = self._distribution(env.observe(state, params), env.action_mask(state, params))
+        raw, log_prob = distributions.choose(self.action_space, distribution, noise)
+        entropy = distributions.choice_entropy(self.action_space, distribution)
+        return distributions.to_env(self.action_space, raw), log_prob, entropy
+
+    def _distribution(self, observation: Any, mask: Any) -> Any:
         if self.statistics is not None:
             observation = self.statistics.standardise(observation)
         heads, _ = self.network.apply(self.params, observation, self.action_space)  # type: ignore[misc]
-        distribution = distributions.distribution(self.action_space, heads, mask, squashed=self.squashed)
-        raw = distribution.mode() if self.deterministic else distribution.sample(seed=key)
-        return distributions.to_env(self.action_space, raw)
+        return distributions.distribution(self.action_space, heads, mask, squashed=self.squashed)

@@ -219,6 +219,26 @@ class OrderUpTo(ActionWrapper):
         return self.env.inventory_position(state) + orders
 
 
+class OptionalOrderUpTo(OrderUpTo):
+    """Whether to order at all, and up to which levels: ``{"order": 0 or 1 [*places], "level": [*cells]}``, where an
+    order of a place, the first axis of the cells, costs something by itself. Learners that follow slopes, of which a
+    fixed cost has none, choose the first as others do."""
+
+    def action_space(self, params: Any) -> spaces.Tree:
+        places = self.env.cells[:1]
+        return spaces.Tree({"order": spaces.Discrete(2, places), "level": super().action_space(params)})
+
+    def decode(self, action: dict[str, Array], state: Any, params: Any) -> Any:
+        short = jnp.maximum(action["level"] - self.env.inventory_position(state), 0.0)
+        order = action["order"].reshape(action["order"].shape + (1,) * (short.ndim - action["order"].ndim))
+        return self.env.order_action(jnp.where(order == 1, short, 0.0))
+
+    def encode(self, action: Any, state: Any, params: Any) -> dict[str, Array]:
+        level = super().encode(action, state, params)
+        ordered = level > self.env.inventory_position(state)
+        return {"order": jnp.any(ordered, tuple(range(1, ordered.ndim))).astype(jnp.int32), "level": level}
+
+
 def _nearest(distance: Any, legal: Array) -> Array:
     """Index along the last axis of the nearest legal choice, int32."""
     return jnp.argmin(jnp.where(legal, distance, jnp.inf), -1).astype(jnp.int32)

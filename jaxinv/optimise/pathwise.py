@@ -11,9 +11,11 @@ import optax
 from jax import Array
 
 from jaxinv import sharding, struct
+from jaxinv.agents import distributions
 from jaxinv.agents.learner import Learner, LearnerState, late_average
 from jaxinv.agents.networks import MLP
 from jaxinv.agents.normalise import RunningStatistics
+from jaxinv.env import spaces
 from jaxinv.evaluate import Risk
 
 _SETTLING = 20  # iterations that the usual norm of a gradient is known by
@@ -38,9 +40,9 @@ class Pathwise(Learner):
     paths begin does not matter; set it to 0 where they begin as the problem does. Rewards count by the power of
     ``discount``. Of each period only the state is stored and the rest is computed again on the way back.
 
-    What is learned are the weights of ``network``, whose actions are squashed into their bounds, so that the actions
-    must be boxes with two of them, as those of ``wrappers.OrderUpTo`` with a ``max_level`` are. With a ``heuristic`` it
-    is the fields of it that are ``learned``.
+    What is learned are the weights of ``network``, whose quantities are squashed into their bounds, so that boxes must
+    have two of them, as those of ``wrappers.OrderUpTo`` with a ``max_level`` have. With a ``heuristic`` it is the
+    fields of it that are ``learned``.
 
     Gradients through many periods explode where a policy overreacts to what it did itself, and then lead anywhere
     (Metz et al. 2021, arXiv:2111.05803). A gradient ``wild`` times as long as usual is therefore not followed, and the
@@ -52,7 +54,14 @@ class Pathwise(Learner):
     Gradients see slopes, not steps. In an environment with whole units, learn as if they were not and judge the policy
     in one that rounds: the same wrappers around ``wrappers.RoundToBatches``. Heuristics round what they order and pass
     its slopes as if they did not; where they divide scarce stock into whole units, or order only in some periods, the
-    division and the periods have none. A fixed cost of ordering is a step, and nothing is learned of it.
+    division and the periods have none. A fixed cost of ordering is a step too, and nothing is learned of it, unless
+    whether to order is a choice of its own, as with ``wrappers.OptionalOrderUpTo``.
+
+    Choices of the network are sampled while it learns, and their probabilities follow the score function, beside the
+    slopes of the quantities (stochastic computation graphs: Schulman et al. 2015, arXiv:1506.05254). A choice is
+    credited with the costs from its period on by the power of ``memory``, less their mean in the other ``branches``,
+    paths that begin alike and along which the same happens. ``entropy_coef`` times the mean cost per period, falling to
+    zero, is what their entropy is worth. The policy that is handed over takes the likeliest.
     """
 
     network: nn.Module = struct.static(MLP(shared=True))
@@ -60,12 +69,15 @@ class Pathwise(Learner):
     num_steps: int = struct.static(30)
     num_updates: int = struct.static(1000)
     warmup: int = struct.static(20)
+    branches: int = struct.static(8)  # where there are choices
     learned: tuple[str, ...] = struct.static(())  # fields of the heuristic
 
     heuristic: Any = None  # a policy for the environment, where learning starts
     risk: Risk | None = None  # of a path's mean cost
     learning_rate: Array = struct.leaf(3e-3, low=0.0)
     discount: Array = struct.leaf(1.0, low=0.0, high=1.0)
+    memory: Array = struct.leaf(0.95, low=0.0, high=1.0)
+    entropy_coef: Array = struct.leaf(0.25, low=0.0)
     max_grad_norm: Array = struct.leaf(1.0, above=0.0)
     average_share: Array = struct.leaf(0.1, low=0.0, high=1.0)  # of the iterations so far
     wild: Array = struct.leaf(8.0, above=1.0)  # times the usual norm; or inf
@@ -73,6 +85,7 @@ class Pathwise(Learner):
     def __post_init__(self):
         super().__post_init__()
         self._at_least("warmup", 0)
+        self._at_least("branches", 2)
         fields = () if self.heuristic is None else tuple(vars(self.heuristic))
         if bool(fields) != bool(self.learned) or not set(self.learned) <= set(fields):
             raise ValueError(f"Pathwise.learned must name fields of the heuristic ({fields}), got {self.learned}")
@@ -88,6 +101,8 @@ class Pathwise(Learner):
         key, state_key, time_key, network_key = jax.random.split(key, 4)
         _, observation, _ = self._start(state_key, time_key, env_params)
         example, action_space = self._interface(observation, env_params)
+        if self._chooses(action_space):
+            self._multiple("num_envs", "branches")
         if self.heuristic is None:
             params = self.network.init(network_key, example, action_space)
         else:
@@ -109,15 +124,20 @@ class Pathwise(Learner):
 
     def update(self, state: PathwiseState, env_params: Any) -> tuple[PathwiseState, dict[str, Array]]:
         """One iteration. Metrics are scalars: ``reward`` and, by cause, ``gain/...`` and ``cost/...`` are means per
-        counted period and environment, ``grad_norm`` is that of the gradient before it is cut to ``max_grad_norm``,
-        and ``wild`` is 1 where it was not followed."""
+        counted period and environment, ``entropy`` is that of a period's choices, ``grad_norm`` is that of the gradient
+        before it is cut to ``max_grad_norm``, and ``wild`` is 1 where it was not followed."""
         key, state_key, time_key, path_key = jax.random.split(state.key, 4)
         env_state, _, _ = self._start(state_key, time_key, env_params)
-        length = self.warmup + self.num_steps
+        length, branches, noise = self.warmup + self.num_steps, 1, None
+        if self._chooses(state.action_space):
+            path_key, noise_key = jax.random.split(path_key)
+            branches, noise = self.branches, self._noise(noise_key, state.action_space)
+            env_state = jax.tree.map(lambda x: x[::branches], env_state)
         paths = jax.vmap(lambda key, start: self.env.sample_path(key, start, env_params, length))(
-            jax.random.split(path_key, self.num_envs), env_state
+            jax.random.split(path_key, self.num_envs // branches), env_state
         )
-        samples = sharding.divide_samples((env_state, paths))
+        env_state, paths = jax.tree.map(lambda x: jnp.repeat(x, branches, 0), (env_state, paths))
+        samples = sharding.divide_samples((env_state, paths, noise))
         grads, (observation, metrics) = jax.grad(self._loss, has_aux=True)(state.params, state, samples, env_params)
         norm, iteration = optax.tree.norm(grads), state.updates + 1
         limit = self.wild * state.usual_norm
@@ -156,26 +176,62 @@ class Pathwise(Learner):
         weights = self.discount ** jnp.arange(self.num_steps)
         weights = jnp.concatenate([jnp.zeros(self.warmup), weights / jnp.mean(weights)])
         transition = jax.vmap(self.env.transition, in_axes=(0, 0, 0, None))
+        chooses = self._chooses(state.action_space)
+
+        def decide(env_state: Any, noise: Any) -> tuple[Any, Any]:
+            if chooses:
+                action, *choice = policy.choose(self.env, env_state, env_params, noise)
+                return action, tuple(choice)
+            return policy(self.env, env_state, env_params, None), None
 
         @jax.checkpoint
         def period(carry: Any, inputs: Any) -> Any:
             env_state, ended = carry
-            exo, weight = inputs
-            action = jax.vmap(lambda x: policy(self.env, x, env_params, None))(env_state)
+            exo, noise, weight = inputs
+            action, choice = jax.vmap(decide)(env_state, noise)
+            choice = jax.tree.map(lambda x: jnp.where(ended, 0.0, x), choice)
             following, outcome = transition(env_state, action, exo, env_params)
             counted = jnp.where(ended, 0.0, weight)
             causes = self._by_cause(jax.tree.map(lambda x: _scaled(x, counted), outcome.ledger))
             observation = jax.vmap(self.env.observe, in_axes=(0, None))(env_state, env_params)
-            return (following, ended | outcome.terminated), (counted * outcome.reward, observation, causes)
+            return (following, ended | outcome.terminated), (counted * outcome.reward, choice, observation, causes)
 
-        env_state, paths = samples
-        paths = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), paths)
+        env_state, *along = samples
         start = env_state, jnp.zeros(self.num_envs, bool)
-        _, (rewards, observation, causes) = jax.lax.scan(period, start, (paths, weights))
+        paths, noise = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), along)
+        _, (rewards, choice, observation, causes) = jax.lax.scan(period, start, (paths, noise, weights))
         cost = -jnp.sum(rewards, 0) / self.num_steps  # [N]
         metrics = {"reward": -jnp.mean(cost)} | jax.tree.map(lambda x: jnp.sum(x) / self.num_steps, causes)
+        if chooses:
+            log_prob, entropy = choice
+            worth = self.entropy_coef * self._annealed(state) * jnp.abs(metrics["reward"])
+            cost = cost + self._credit(rewards, log_prob) - jax.lax.stop_gradient(worth) * jnp.mean(entropy, 0)
+            metrics["entropy"] = jnp.mean(entropy)
         loss = jnp.mean(cost) if self.risk is None else self.risk.judge(cost)
         return loss, jax.lax.stop_gradient((observation, metrics))
+
+    def _noise(self, key: Array, space: Any) -> Any:
+        """That choices are sampled by, [N, T, ...]."""
+        length = self.warmup + self.num_steps
+        drawn = distributions.noise(space, key, self.num_envs * length)
+        return jax.tree.map(lambda x: x.reshape(self.num_envs, length, *x.shape[1:]), drawn)
+
+    def _chooses(self, space: Any) -> bool:
+        """Whether some of the actions are choices of the network."""
+        return self.heuristic is None and any(isinstance(leaf, spaces.Discrete) for leaf in spaces.leaves(space))
+
+    def _credit(self, rewards: Array, log_prob: Array) -> Array:
+        """Zeros [N] with the gradient of what the choices of each period [T, N] change in a path's mean cost."""
+
+        def earlier(later: Array, reward: Array) -> tuple[Array, Array]:
+            to_go = self.memory * later - reward
+            return to_go, to_go
+
+        _, to_go = jax.lax.scan(earlier, jnp.zeros(self.num_envs), jax.lax.stop_gradient(rewards), reverse=True)
+        groups = to_go.reshape(len(to_go), -1, self.branches)
+        against = (groups - jnp.mean(groups, 2, keepdims=True)).reshape(to_go.shape)
+        credit = jnp.sum(log_prob * against, 0) * self.branches / (self.branches - 1) / self.num_steps
+        return credit - jax.lax.stop_gradient(credit)
 
 
 def _scaled(x: Array, weight: Array) -> Array:

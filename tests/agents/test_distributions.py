@@ -27,6 +27,17 @@ def test_entropy_of_choices_leaves_quantities_out(heads):
     np.testing.assert_allclose(found, -(np.exp(log_probs) * log_probs).sum((1, 2)), rtol=1e-5)
 
 
+def test_choices_are_sampled_and_quantities_are_not(heads, key):
+    logits, (mean, _) = heads
+    distribution = distributions.distribution(SPACE, heads)
+    noise = distributions.noise(SPACE, key, BATCH)
+    action, log_prob = distributions.choose(SPACE, distribution, noise)
+    np.testing.assert_array_equal(action["level"], mean)
+    np.testing.assert_array_equal(action["choice"], distributions.sample(distribution, noise)["choice"])
+    picked = np.take_along_axis(np.asarray(jax.nn.log_softmax(logits)), np.asarray(action["choice"])[..., None], -1)
+    np.testing.assert_allclose(log_prob, picked[..., 0].sum(1), rtol=1e-5)
+
+
 def test_log_prob_and_entropy_are_sums_over_all_entries(heads, key):
     logits, (mean, log_std) = heads
     distribution = distributions.distribution(SPACE, heads)

@@ -10,11 +10,13 @@ import pytest
 
 from jaxinv.env import make, registered
 from jaxinv.env.multi_warehouse import Action, MultiWarehouse
+from jaxinv.env.single_item import SingleItem
 from jaxinv.env.wrappers import (
     DiscreteOrders,
     FlattenObservation,
     NetTransfer,
     NetTransfers,
+    OptionalOrderUpTo,
     OrderUpTo,
     RoundToBatches,
     Steered,
@@ -92,6 +94,25 @@ def test_order_up_to_orders_the_shortfall(start):
     params, state = start
     levels = ENV.inventory_position(state) + jnp.array([[3.0, -2.0, 0.0]])
     np.testing.assert_allclose(OrderUpTo(ENV).decode(levels, state, params).orders, [[3, 0, 0]] * 2, atol=1e-5)
+
+
+def test_optional_levels_order_in_some_places_only(start):
+    params, state = start
+    env = OptionalOrderUpTo(ENV, 50.0)
+    levels = ENV.inventory_position(state) + jnp.array([[3.0, -2.0, 0.0]])
+    action = {"order": jnp.array([0, 1]), "level": levels}
+    assert env.action_space(params).spaces["order"].shape == (2,)
+    ordered = env.decode(action, state, params)
+    np.testing.assert_allclose(ordered.orders, [[0, 0, 0], [3, 0, 0]], atol=1e-5)
+    np.testing.assert_array_equal(env.encode(ordered, state, params)["order"], [0, 1])
+
+    item = SingleItem(lead_time=1)
+    params = item.default_params()
+    state = item.init_state(jnp.zeros(item.num_initial_uniforms(params)), params)
+    position = item.inventory_position(state)
+    for order, expected in ((0, 0.0), (1, 4.0)):
+        action = {"order": jnp.int32(order), "level": position + 4.0}
+        assert OptionalOrderUpTo(item, 50.0).decode(action, state, params) == expected
 
 
 def test_net_wishes_move_along_lanes_at_most_what_is_there(start):

@@ -1,16 +1,19 @@
 """Gradients through the transition, and where they lead."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments.gaps import Benchmark
 from jaxinv import struct
 from jaxinv.agents import MLP
 from jaxinv.demand import Normal
+from jaxinv.env.instances import find
 from jaxinv.env.serial import Serial
 from jaxinv.env.single_item import SingleItem
-from jaxinv.env.wrappers import OrderUpTo
+from jaxinv.env.wrappers import OptionalOrderUpTo, OrderUpTo
 from jaxinv.optimise import Pathwise
 from jaxinv.policies import BaseStock
 from jaxinv.policies.clark_scarf import serial_optimum
@@ -30,7 +33,7 @@ def sampled(algo, params, key):
     paths = jax.vmap(lambda key, start: algo.env.sample_path(key, start, params, length))(
         jax.random.split(key, algo.num_envs), starts
     )
-    return state, (starts, paths)
+    return state, (starts, paths, None)
 
 
 @struct.dataclass(kw_only=True)
@@ -67,6 +70,75 @@ def test_a_level_is_found(key):
     np.testing.assert_allclose(-np.mean(metrics["reward"][-50:]), cost, rtol=0.02)
 
 
+class Rule(nn.Module):
+    """Orders up to a level, more likely the less there is."""
+
+    @nn.compact
+    def __call__(self, observation, space):
+        stock = jnp.ravel(observation)[0]
+        weights = self.param("weights", lambda key: jnp.array([0.3, -0.05, 0.2]))
+        logits = jnp.stack([jnp.float32(0), weights[0] + weights[1] * stock])
+        return ((weights[2], jnp.float32(0)), logits), jnp.float32(0)
+
+
+def test_gradients_of_choices_and_levels_equal_those_of_the_expected_cost(key):
+    """Of the cost along 2,048 paths of 3 periods, expected over all 8 sequences of choices, each weighed by its
+    probability; within 4 standard errors of 50 draws."""
+    params = ENV.make_params(demand=NORMAL, stockout_cost=4.0, fixed_order_cost=3.0)
+    sizes = {"num_envs": 2048, "warmup": 0, "num_steps": 3, "normalise_observation": False}
+    algo = Pathwise(env=OptionalOrderUpTo(ENV, 30.0), network=Rule(), memory=1.0, entropy_coef=0.0, **sizes)
+    state, (starts, paths, _) = sampled(algo, params, key)
+    starts, paths = jax.tree.map(lambda x: jnp.repeat(x[:: algo.branches], algo.branches, 0), (starts, paths))
+    sequences = jnp.stack(jnp.meshgrid(*[jnp.arange(2)] * 3), -1).reshape(8, 3)
+
+    @jax.jit
+    @jax.grad
+    def expected(weights):
+        policy = algo._policy(state, weights)
+
+        def cost(start, path, choices):
+            def period(carry, inputs):
+                (env_state, log_prob), (exo, choice) = carry, inputs
+                observation = algo.env.observe(env_state, params)
+                (_, logits), _ = policy.network.apply(weights, observation, policy.action_space)
+                action = policy.act(observation) | {"order": choice}
+                following, outcome = algo.env.transition(env_state, action, exo, params)
+                return (following, log_prob + jax.nn.log_softmax(logits)[choice]), outcome.reward
+
+            (_, log_prob), rewards = jax.lax.scan(period, (start, jnp.float32(0)), (path, choices))
+            return -jnp.exp(log_prob) * jnp.mean(rewards)
+
+        every = jax.vmap(jax.vmap(cost, (None, None, 0)), (0, 0, None))(starts, paths, sequences)
+        return jnp.mean(jnp.sum(every, 1))
+
+    @jax.jit
+    @jax.vmap
+    def drawn(key):
+        noise = algo._noise(key, state.action_space)
+        return jax.grad(lambda weights: algo._loss(weights, state, (starts, paths, noise), params)[0])(state.params)
+
+    found = np.asarray(drawn(jax.random.split(key, 50))["params"]["weights"])
+    exact = np.asarray(expected(state.params)["params"]["weights"])
+    assert np.abs(exact).min() > 0.05
+    np.testing.assert_array_less(np.abs(found.mean(0) - exact), 4 * found.std(0, ddof=1) / 50**0.5 + 1e-4)
+    assert (found.std(0) < 0.5 * np.abs(exact)).all()  # noise does not hide a wrong sign
+
+
+def test_paths_with_choices_come_in_branches(key):
+    algo = Pathwise(env=OptionalOrderUpTo(ENV, 30.0), num_envs=12)
+    with pytest.raises(ValueError, match=r"num_envs must be a multiple of branches = 8, got 12"):
+        jax.eval_shape(algo.init, key, LOST)
+
+
+@pytest.mark.slow
+def test_fixed_costs_are_learned(key):
+    """Below the best (s, S) policy, 1.35 % above the optimum, of Bijvank, Bhulai and Huh (2015, table 1)."""
+    benchmark = Benchmark(find("SingleItem-v0", "bijvank2015/K5"), 2)
+    row = benchmark.row("pathwise", 1, 1.0)
+    assert row["reference"] == "optimum"
+    assert -1e-3 < row["gap"] < 1.0
+
+
 @pytest.mark.slow
 def test_a_network_finds_the_optimum_of_stages(key):
     """Of Clark and Scarf. The simulated cost has a standard error of 0.5 % here."""
@@ -85,10 +157,11 @@ def test_what_ended_counts_no_more(key):
     params = env.make_params(demand=NORMAL, stockout_cost=9.0)
     sizes = {"heuristic": BaseStock(level=6.0), "learned": ("level",), "num_envs": 64, "warmup": 0, "stagger": False}
     whole, beginning = (Pathwise(env=env, num_steps=periods, **sizes) for periods in (6, 3))
-    state, (starts, paths) = sampled(whole, params, key)
+    state, (starts, paths, _) = sampled(whole, params, key)
     cut = jax.tree.map(lambda x: x[:, :3], paths)
-    total = 6 * whole._loss(state.params, state, (starts, paths), params)[0]
-    np.testing.assert_allclose(3 * beginning._loss(state.params, state, (starts, cut), params)[0], total, rtol=1e-5)
+    total = 6 * whole._loss(state.params, state, (starts, paths, None), params)[0]
+    in_time = 3 * beginning._loss(state.params, state, (starts, cut, None), params)[0]
+    np.testing.assert_allclose(in_time, total, rtol=1e-5)
 
 
 @pytest.mark.parametrize("learned", [(), ("size",)])
