@@ -16,7 +16,7 @@ from experiments import command
 class DCLConfig:
     """Of ``jaxinv.agents.DCL`` where not explained."""
 
-    states: tuple[int, ...] = (1024, 4096)
+    states: tuple[int, ...] = (1024, 4096, 16384)
     """that a generation samples; for each number there is a run"""
     num_updates: int = 3
     """generations at most"""
