@@ -33,6 +33,16 @@ class Follow(probes.Probe):
         return jnp.bool_(False)
 
 
+class FollowOrNot(Follow):
+    """The same where it is a choice of its own whether to act; nothing is 0."""
+
+    def action_space(self, params):
+        return spaces.Tree({"act": spaces.Discrete(2), "level": spaces.Box(0.0, 2.0, ())})
+
+    def reward(self, state, action):
+        return super().reward(state, action["act"] * action["level"])
+
+
 ON_POLICY = {"env": probes.MatchTheObservation(), "num_envs": 8, "num_steps": 4}
 OFF_POLICY = {
     "num_envs": 8, "num_steps": 2, "buffer_periods": 16, "burn_in": 4, "gradient_steps": 2, "batch_size": 16,
@@ -53,7 +63,7 @@ LEARNERS = {
     "TD3": (TD3, CONTINUOUS),
     "SAC": (SAC, CONTINUOUS),
     "DCL": (DCL, ON_POLICY | LOOKING_AHEAD),
-    "Pathwise": (Pathwise, ON_POLICY | {"env": Follow(), "warmup": 2}),
+    "Pathwise": (Pathwise, ON_POLICY | {"env": FollowOrNot(), "warmup": 2, "branches": 4}),
     # Several agents are a network and rewards of their own.
     "IPPO": (IPPO, ON_POLICY | AGENTS | {"env": probes.MatchOwn(endless=True), "num_epochs": 2, "num_minibatches": 2}),
     "MADDPG": (MADDPG, OFF_POLICY | AGENTS | {"env": probes.Externality(endless=True), "target_noise": 0.2}),
@@ -64,7 +74,7 @@ CHANGES = {
     "entropy_coef": 1.0, "value_coef": 0.1, "clip_range": 1e-3, "value_clip": 1e-3, "target_kl": 1e-7,
     "target_rate": 0.5, "average_share": 1.0, "priority_exponent": 0.0, "importance_exponent": 1.0,
     "epsilon_initial": 0.1, "epsilon_final": 0.9, "epsilon_decay": 1.0, "exploration_noise": 1.0, "target_noise": 1.0,
-    "target_noise_clip": 0.01, "initial_temperature": 1.0, "target_entropy": 1.0, "wild": 2.0,
+    "target_noise_clip": 0.01, "initial_temperature": 1.0, "target_entropy": 1.0, "wild": 2.0, "memory": 0.1,
 }  # fmt: skip
 # What a learner has from its base and has no use for; locations that share rewards are another test.
 INERT = {
