@@ -7,8 +7,9 @@ import pytest
 from jaxinv import sharding, train
 from jaxinv.agents import DCL, DQN, IPPO, MLP, PPO, SAC, AgentNetwork
 from jaxinv.env.core import EnvParams
+from jaxinv.optimise import Pathwise
 from tests.agents import probes
-from tests.agents.test_protocol import LOOKING_AHEAD, Follow
+from tests.agents.test_protocol import LOOKING_AHEAD, Follow, FollowOrNot
 from tests.trees import assert_equal
 
 PARAMS = EnvParams(max_steps_in_episode=7)
@@ -71,6 +72,16 @@ def test_environments_are_divided_and_the_result_is_the_same(kind, tmp_path):
     )  # fmt: skip
     assert len(fewer.state.env_state.time.devices()) == 1
     assert_equal(fewer.state, alone.state, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_paths_are_divided():
+    """One device has branches of a path that another has, too."""
+    algo = Pathwise(env=FollowOrNot(), warmup=2, num_steps=4, branches=8, **SIZES)
+    alone = train.fit(algo, PARAMS, KEY, chunk=2, progress=False)
+    with sharding.over(jax.devices()[:2]):
+        both = train.fit(algo, PARAMS, KEY, chunk=2, progress=False)
+    assert_equal(both.state, alone.state, atol=1e-5)
 
 
 @pytest.mark.slow
