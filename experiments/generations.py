@@ -107,6 +107,6 @@ def _figure(instance: str, rows: list[dict[str, Any]]) -> Figure:
     for row, style in zip(sorted(others, key=lambda row: row["cost"])[:3], ("--", "-.", ":"), strict=False):
         axes.axhline(max(row["gap_percent"], floor), color="grey", linestyle=style, linewidth=1.0, label=row["policy"])
     axes.set(yscale="log", xlabel="seconds, compilation included", ylabel="% above the optimum", title=instance)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="upper right")
     axes.grid(alpha=0.3, which="both")
     return figure
