@@ -275,7 +275,7 @@ class OnPolicy(Learner):
             self.discount,
             self.gae_lambda,
         )
-        return self._against_branches(advantage), advantage + trajectory.value
+        return returns.against_branches(advantage, self.branches), advantage + trajectory.value
 
     def _learn(self, state: OnPolicyState, batch: Batch, key: Array) -> tuple[OnPolicyState, dict[str, Array]]:
         """The state with better weights, and scalars about it."""
@@ -306,14 +306,6 @@ class OnPolicy(Learner):
             lambda x: jnp.repeat(x[:: self.branches], self.branches, 0), {name: getattr(state, name) for name in names}
         )
         return dataclasses.replace(state, **first)
-
-    def _against_branches(self, advantage: Array) -> Array:
-        """Advantages [T, N, ...] less the mean of those of the other branches."""
-        if self.branches == 1:
-            return advantage
-        groups = advantage.reshape(advantage.shape[0], -1, self.branches, *advantage.shape[2:])
-        own = groups - jnp.mean(groups, 2, keepdims=True)
-        return (own * self.branches / (self.branches - 1)).reshape(advantage.shape)
 
     def _credit(self, reward: Array, ledger: Any) -> Array:
         """Rewards [N, W] of the locations, which sum to ``reward`` [N]."""

@@ -39,7 +39,7 @@ class REINFORCE(A2C):
         earned = returns.rewards_to_go(reward, done, self.discount)
         if self.branches == 1:
             return earned - jnp.mean(earned, 1, keepdims=True), earned
-        return self._against_branches(earned), earned
+        return returns.against_branches(earned, self.branches), earned
 
     def _gradient(self, params: Any, batch: Batch, environments: Array, *rest: Any) -> tuple[Any, dict[str, Array]]:
         seen = jax.tree.map(lambda x: x[:, : self.num_steps - self.unseen], batch)

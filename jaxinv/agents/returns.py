@@ -43,6 +43,16 @@ def rewards_to_go(reward: Array, done: Array, discount: Array | float) -> Array:
     return jax.lax.scan(body, jnp.zeros_like(reward[0]), (reward, done), reverse=True)[1]
 
 
+def against_branches(x: Array, branches: int) -> Array:
+    """What is [T, N, ...] of environments in groups of ``branches``, each next to its others, less the mean of these
+    others; as it is for a group of one."""
+    if branches == 1:
+        return x
+    groups = x.reshape(x.shape[0], -1, branches, *x.shape[2:])
+    own = groups - jnp.mean(groups, 2, keepdims=True)
+    return (own * branches / (branches - 1)).reshape(x.shape)
+
+
 def discounted_sums(initial: Array, reward: Array, done: Array, discount: Array | float) -> tuple[Array, Array]:
     """Discounted sums of past rewards, R_t = r_t + discount * R_{t-1}, begun anew after every ``done``: the sums to
     carry on from [...] and those of each period [T, ...]. ``reward`` and ``done`` are [T, ...]."""

@@ -211,7 +211,10 @@ class OrderUpTo(ActionWrapper):
         return spaces.Box(np.float32(0), np.asarray(self.max_level, np.float32), self.env.cells)
 
     def decode(self, action: Array, state: Any, params: Any) -> Any:
-        return self.env.order_action(jnp.maximum(action - self.env.inventory_position(state), 0.0))
+        return self.env.order_action(self._short(action, state))
+
+    def _short(self, level: Array, state: Any) -> Array:
+        return jnp.maximum(level - self.env.inventory_position(state), 0.0)
 
     def encode(self, action: Any, state: Any, params: Any) -> Array:
         """Of an order of nothing the position itself, though every level below it says the same."""
@@ -229,7 +232,7 @@ class OptionalOrderUpTo(OrderUpTo):
         return spaces.Tree({"order": spaces.Discrete(2, places), "level": super().action_space(params)})
 
     def decode(self, action: dict[str, Array], state: Any, params: Any) -> Any:
-        short = jnp.maximum(action["level"] - self.env.inventory_position(state), 0.0)
+        short = self._short(action["level"], state)
         order = action["order"].reshape(action["order"].shape + (1,) * (short.ndim - action["order"].ndim))
         return self.env.order_action(jnp.where(order == 1, short, 0.0))
 

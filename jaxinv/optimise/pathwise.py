@@ -11,7 +11,7 @@ import optax
 from jax import Array
 
 from jaxinv import sharding, struct
-from jaxinv.agents import distributions
+from jaxinv.agents import distributions, returns
 from jaxinv.agents.learner import Learner, LearnerState, late_average
 from jaxinv.agents.networks import MLP
 from jaxinv.agents.normalise import RunningStatistics
@@ -222,15 +222,9 @@ class Pathwise(Learner):
 
     def _credit(self, rewards: Array, log_prob: Array) -> Array:
         """Zeros [N] with the gradient of what the choices of each period [T, N] change in a path's mean cost."""
-
-        def earlier(later: Array, reward: Array) -> tuple[Array, Array]:
-            to_go = self.memory * later - reward
-            return to_go, to_go
-
-        _, to_go = jax.lax.scan(earlier, jnp.zeros(self.num_envs), jax.lax.stop_gradient(rewards), reverse=True)
-        groups = to_go.reshape(len(to_go), -1, self.branches)
-        against = (groups - jnp.mean(groups, 2, keepdims=True)).reshape(to_go.shape)
-        credit = jnp.sum(log_prob * against, 0) * self.branches / (self.branches - 1) / self.num_steps
+        costs = -jax.lax.stop_gradient(rewards)  # none counts after the end of a path
+        to_go = returns.rewards_to_go(costs, jnp.zeros(costs.shape, bool), self.memory)
+        credit = jnp.sum(log_prob * returns.against_branches(to_go, self.branches), 0) / self.num_steps
         return credit - jax.lax.stop_gradient(credit)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxinv import struct, train
-from jaxinv.agents import MLP, PPO, CellNetwork, on_policy
+from jaxinv.agents import MLP, PPO, CellNetwork, on_policy, returns
 from jaxinv.env import core
 from jaxinv.env.multi_warehouse import MultiWarehouse
 from jaxinv.env.wrappers import OrderUpTo
@@ -181,13 +181,13 @@ def test_branches_share_start_and_demand_but_not_actions(key):
 def test_advantages_are_counted_from_the_other_branches(key):
     algo = learner(branches=4)
     advantage = jax.random.normal(key, (3, 8, 2))
-    against = algo._against_branches(advantage)
+    against = returns.against_branches(advantage, algo.branches)
     for branch in range(4):
         others = [b for b in range(4) if b != branch]
         np.testing.assert_allclose(
             against[:, branch], advantage[:, branch] - advantage[:, others].mean(1), rtol=1e-5, atol=1e-6
         )
-    np.testing.assert_allclose(learner()._against_branches(advantage), advantage)
+    np.testing.assert_allclose(returns.against_branches(advantage, learner().branches), advantage)
 
 
 @pytest.mark.slow
