@@ -22,7 +22,7 @@ class DCLConfig:
     """generations at most"""
     num_steps: int = 16
     scenarios: int = 256
-    rounds: int = 5
+    rounds: int = 8
     depth: int = 40
     fit_steps: int = 2000
 

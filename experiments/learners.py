@@ -13,7 +13,7 @@ from jaxinv.agents import A2C, A3C, DCL, DDPG, DQN, MLP, PPO, REINFORCE, SAC, TD
 from jaxinv.env.distribution import Distribution
 from jaxinv.env.serial import Serial
 from jaxinv.env.single_item import SingleItem
-from jaxinv.env.wrappers import EnumeratedActions, OptionalOrderUpTo, OrderUpTo, RoundToBatches, Steered
+from jaxinv.env.wrappers import EnumeratedActions, NearBatches, OptionalOrderUpTo, OrderUpTo, RoundToBatches, Steered
 from jaxinv.optimise import Pathwise
 from jaxinv.policies import BalancedBaseStock, EchelonBaseStock
 from jaxinv.policies.clark_scarf import newsvendor_levels
@@ -40,7 +40,7 @@ LEARNERS: dict[str, tuple[Any, int, dict[str, Any]]] = {
     "ddpg": (DDPG, 1000, _CONTINUOUS),
     "td3": (TD3, 1000, _CONTINUOUS),
     "sac": (SAC, 1000, _CONTINUOUS),
-    "dcl": (DCL, 3, {}),
+    "dcl": (DCL, 10, {}),  # generations at most
     "pathwise": (Pathwise, 1000, {}),
 }
 
@@ -63,7 +63,7 @@ def decision(name: str, env: Any, params: Any, model: Any, paths: Callable[[], A
     Where there is a finite ``model`` it chooses one of its actions; where demand and orders are continuous, order-up-to
     levels, and whether to order at all where that costs something by itself. In any other problem it shifts the
     parameters of a heuristic, which ``paths`` draws simulated demand for. A learner that needs slopes chooses levels of
-    whole units, too, and learns as if they were not whole.
+    whole units, too, and learns with orders that are only nearly whole.
     """
     kind = LEARNERS[name][0]
     if model is not None and issubclass(kind, OnPolicy | DQN | DCL):
@@ -75,7 +75,9 @@ def decision(name: str, env: Any, params: Any, model: Any, paths: Callable[[], A
     if levels is not None:
         top = tuple(_ROOM * levels) if levels.ndim else float(_ROOM * levels)
         decided = OptionalOrderUpTo if np.any(getattr(params, "fixed_order_cost", 0.0)) else OrderUpTo
-        return decided(env, top), decided(env if model is None else RoundToBatches(env), top)
+        if model is None:
+            return decided(env, top), decided(env, top)
+        return decided(NearBatches(env), top), decided(RoundToBatches(env), top)
     if model is not None:
         return None
     chosen = _shifted_heuristic(env, params, paths)

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from experiments import heuristics
 from jaxinv import policies, solvers
@@ -21,7 +22,7 @@ from jaxinv.env.instances import Figure, Instance
 from jaxinv.env.serial import Serial
 from jaxinv.env.single_item import SingleItem
 from jaxinv.env.supply_network import SupplyNetwork
-from jaxinv.evaluate import evaluate, sample_paths
+from jaxinv.evaluate import Paths, evaluate, sample_paths
 from jaxinv.optimise import hindsight_bound
 from jaxinv.policies.clark_scarf import serial_cost, serial_optimum
 from jaxinv.policies.closed_forms import normal_newsvendor
@@ -163,7 +164,7 @@ class Problem:
                 continue
             except ValueError:  # it reaches too many states
                 break
-        return self._simulated(policy, env)
+        return self.simulated(policy, env, self.paths(jax.random.key(0), self.num_paths))
 
     def _models(self, env: Any) -> Iterator[FiniteModel]:
         """The model, its states moved by ``env``, and ones with wider bounds for policies that go beyond what is
@@ -183,10 +184,13 @@ class Problem:
             return -float(chain.total(int(self.params.max_steps_in_episode)))
         return -float(chain.total(_PERIODS, float(self.params.discount), _WARMUP))
 
-    def _simulated(self, policy: Any, env: Any) -> tuple[float, float]:
-        weights = self._weights()
-        paths = sample_paths(self.env, self.params, jax.random.key(0), self.num_paths, len(weights))
-        return _mean(np.asarray(evaluate(policy, env, self.params, paths).cost).sum(-1) @ weights)
+    def paths(self, key: Array, num_paths: int) -> Paths:
+        """Exogenous paths as long as the criterion asks for."""
+        return sample_paths(self.env, self.params, key, num_paths, len(self._weights()))
+
+    def simulated(self, policy: Any, env: Any, paths: Paths) -> tuple[float, float]:
+        """Cost of a policy that acts in ``env``, on :meth:`paths`, and its standard error."""
+        return _mean(np.asarray(evaluate(policy, env, self.params, paths).cost).sum(-1) @ self._weights())
 
     def _weights(self) -> np.ndarray:
         """What the cost of each period counts by the criterion."""

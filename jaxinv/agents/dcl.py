@@ -30,6 +30,11 @@ class Samples:
 
 
 @struct.dataclass(kw_only=True)
+class DCLState(LearnerState):
+    samples: Samples  # [remembered, S, ...] of the last generations, each in the place of that ``remembered`` before
+
+
+@struct.dataclass(kw_only=True)
 class DCL(Learner):
     """Deep Controlled Learning as its own configuration, see :class:`~jaxinv.agents.learner.Learner`, for one choice
     among listed actions.
@@ -40,7 +45,8 @@ class DCL(Learner):
     ``rounds`` the better half of the actions stays and meets twice as many paths, so that most are spent on what is
     hard to tell apart (sequential halving: Karnin, Koren and Somekh 2013, ICML); what is left at the end has met
     ``scenarios``. Then ``fit_steps`` steps on ``batch_size`` of the states fit the network to the actions that were
-    found best, and its likeliest action is the next policy.
+    found best, and its likeliest action is the next policy. States of the last ``remembered`` generations are fitted:
+    policies soon differ so little that what was best with one is with the next, and to compare takes nearly all time.
 
     As many states are compared side by side as fit into ``bytes_at_once``: by default a megabyte on CPU, which its
     caches hold, and a sixteenth of the memory of an accelerator. Devices within ``jaxinv.sharding.over`` take states of
@@ -55,14 +61,15 @@ class DCL(Learner):
     """
 
     network: nn.Module = struct.static(MLP(activation="relu", shared=True))
-    num_envs: int = struct.static(1024)
+    num_envs: int = struct.static(256)
     num_steps: int = struct.static(16)
-    num_updates: int = struct.static(4)
+    num_updates: int = struct.static(6)
     warmup: int = struct.static(100)  # periods before the first states are taken
     spacing: int = struct.static(4)
     scenarios: int = struct.static(256)
     depth: int = struct.static(40)
-    rounds: int = struct.static(5)  # at most: fewer where two actions are left before
+    rounds: int = struct.static(8)  # at most: fewer where two actions or one path are left before
+    remembered: int = struct.static(4)  # generations
     fit_steps: int = struct.static(2000)
     batch_size: int = struct.static(256)
     bytes_at_once: int | None = struct.static(None)  # of the paths and states compared side by side; None: see class
@@ -74,12 +81,13 @@ class DCL(Learner):
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("spacing", "depth", "rounds", "fit_steps", "batch_size", "teacher_periods"):
+        for name in ("spacing", "scenarios", "depth", "rounds", "remembered"):
+            self._at_least(name, 1)
+        for name in ("fit_steps", "batch_size", "teacher_periods"):
             self._at_least(name, 1)
         if self.bytes_at_once is not None:
             self._at_least("bytes_at_once", 1)
         self._at_least("warmup", 0)
-        self._at_least("scenarios", 2**self.rounds - 1)
 
     @property
     def steps_per_update(self) -> int:
@@ -89,7 +97,7 @@ class DCL(Learner):
         return self.num_envs * self.num_steps * (self.spacing + paths * self.depth)
 
     # -- public ---------------------------------------------------------------------------------------------------
-    def init(self, key: Array, env_params: Any) -> LearnerState:
+    def init(self, key: Array, env_params: Any) -> DCLState:
         """State before the first generation."""
         self._has_one_reward()
         key, env_key, time_key, network_key, teacher_key, run_key = jax.random.split(key, 6)
@@ -97,7 +105,13 @@ class DCL(Learner):
         example, action_space = self._interface(observation, env_params)
         if not isinstance(action_space, spaces.Discrete) or action_space.shape:
             raise ValueError(f"DCL.env must have one choice among listed actions, got {action_space}")
-        state = LearnerState(
+        samples = Samples(
+            observation=example,
+            action_mask=jax.tree.map(lambda x: x[0], action_mask),
+            best=jnp.int32(0),
+        )
+        size = self.remembered, self.num_envs * self.num_steps
+        state = DCLState(
             key=key,
             updates=jnp.int32(0),
             params=self.network.init(network_key, example, action_space),
@@ -108,6 +122,7 @@ class DCL(Learner):
             observation_statistics=RunningStatistics.like(example, memory=50).update(observation),
             average_reward=jnp.float32(0),
             action_space=action_space,
+            samples=jax.tree.map(lambda x: jnp.zeros((*size, *x.shape), x.dtype), samples),
         )
         if self.teacher is not None:
             state = imitate(self, state, env_params, teacher_key)
@@ -118,24 +133,26 @@ class DCL(Learner):
                 state = dataclasses.replace(state, observation_statistics=state.observation_statistics.update(seen))
         return state
 
-    def update(self, state: LearnerState, env_params: Any) -> tuple[LearnerState, dict[str, Array]]:
+    def update(self, state: DCLState, env_params: Any) -> tuple[DCLState, dict[str, Array]]:
         """One generation. Metrics are scalars: ``reward`` is the mean per period and environment of the policy that is
         improved, ``changed`` the part of the states where another action is better and ``improvement`` by how much on
         average, ``loss`` and ``agreement`` are those of the network at the end."""
         key, visit_key, compare_key, fit_key = jax.random.split(state.key, 4)
         state, (visited, reward) = self._visit(state, env_params, visit_key, self.num_steps * self.spacing)
         env_states = jax.tree.map(lambda x: x[:: self.spacing].reshape(-1, *x.shape[2:]), visited)
-        samples, metrics = self._compare(state, env_states, env_params, compare_key)
-        state, fitted = self._fit(state, samples, fit_key)
-        metrics |= fitted | {"reward": jnp.mean(reward)}
-        return dataclasses.replace(state, key=key, updates=state.updates + 1), metrics
+        compared, metrics = self._compare(state, env_states, env_params, compare_key)
+        place = state.updates % self.remembered
+        samples = jax.tree.map(lambda x, new: x.at[place].set(new), state.samples, compared)
+        state = dataclasses.replace(state, key=key, updates=state.updates + 1, samples=samples)
+        state, fitted = self._fit(state, fit_key)
+        return state, metrics | fitted | {"reward": jnp.mean(reward)}
 
-    def policy(self, state: LearnerState) -> NetworkPolicy:
+    def policy(self, state: DCLState) -> NetworkPolicy:
         """The policy learned so far."""
         return self._acting(state, self.network, state.params)
 
     # -- visiting -------------------------------------------------------------------------------------------------
-    def _visit(self, state: LearnerState, env_params: Any, key: Array, periods: int) -> tuple[LearnerState, Any]:
+    def _visit(self, state: DCLState, env_params: Any, key: Array, periods: int) -> tuple[DCLState, Any]:
         """The state after the environments ran for some periods, and (their states before each, rewards)
         [periods, N, ...]."""
         policy, num_uniforms = self.policy(state), self.env.num_step_uniforms(env_params)
@@ -153,7 +170,7 @@ class DCL(Learner):
         return dataclasses.replace(state, env_state=env_state, observation=observation, action_mask=mask), visits
 
     # -- comparing ------------------------------------------------------------------------------------------------
-    def _compare(self, state: LearnerState, env_states: Any, env_params: Any, key: Array) -> tuple[Samples, dict]:
+    def _compare(self, state: DCLState, env_states: Any, env_params: Any, key: Array) -> tuple[Samples, dict]:
         """Samples of environment states [S, ...], and scalars about them."""
 
         at_once = self._states_at_once(env_states, env_params, key)
@@ -218,16 +235,17 @@ class DCL(Learner):
 
     def _rounds(self, num_actions: int) -> list[tuple[int, int, int]]:
         """Of each round the first of its paths, the first of the next and the number of actions that are left."""
-        rounds = min(self.rounds, max(1, (num_actions - 1).bit_length()))
+        rounds = min(self.rounds, max(1, (num_actions - 1).bit_length()), (self.scenarios + 1).bit_length() - 1)
         ends = [round(self.scenarios * (2**i - 1) / (2**rounds - 1)) for i in range(rounds + 1)]
         counts = [-(-num_actions // 2**i) for i in range(rounds)]
         return list(zip(ends, ends[1:], counts, strict=False))
 
     # -- fitting --------------------------------------------------------------------------------------------------
-    def _fit(self, state: LearnerState, samples: Samples, key: Array) -> tuple[LearnerState, dict[str, Array]]:
+    def _fit(self, state: DCLState, key: Array) -> tuple[DCLState, dict[str, Array]]:
         """The state with weights that choose the best actions, and scalars about them."""
+        samples = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), state.samples)
         observation = self._standardise(state, samples.observation)
-        size = samples.best.shape[0]
+        size = jnp.minimum(state.updates, self.remembered) * (self.num_envs * self.num_steps)
 
         def loss(params: Any, index: Array) -> tuple[Array, Array]:
             batch = sharding.divide_samples(

@@ -138,6 +138,32 @@ class RoundToBatches(ActionWrapper):
 
 
 @dataclasses.dataclass(frozen=True)
+class NearBatches(ActionWrapper):
+    """Orders drawn towards the nearest multiple of ``batch_size``, for learning along slopes what
+    :class:`RoundToBatches` then rounds: steps that are smooth, so that a network need not be precise to order nearly
+    whole batches.
+
+    An order halfway between multiples stays where it is and has the slope 1 + ``pull``, one at a multiple 1 - ``pull``.
+
+    Raises ``ValueError`` if ``pull`` is not between 0 and 1.
+    """
+
+    pull: float = 0.8
+
+    def __post_init__(self):
+        if not 0.0 <= self.pull <= 1.0:
+            raise ValueError(f"NearBatches.pull must be between 0 and 1, got {self.pull}")
+
+    def decode(self, action: Any, state: Any, params: Any) -> Any:
+        orders, put = self.env.placed_orders(action)
+        turn = 2 * jnp.pi / jnp.broadcast_to(params.batch_size, orders.shape)
+        return put(orders - self.pull * jnp.sin(turn * orders) / turn)
+
+    def encode(self, action: Any, state: Any, params: Any) -> Any:
+        return self.env.encode(action, state, params)
+
+
+@dataclasses.dataclass(frozen=True)
 class DiscreteOrders(ActionWrapper):
     """Orders of 0..``max_order`` batches in every cell; no transfers.
 

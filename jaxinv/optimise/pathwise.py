@@ -51,8 +51,9 @@ class Pathwise(Learner):
 
     With ``risk`` it is not the mean that is improved but what the paths' costs per counted period are worth together.
 
-    Gradients see slopes, not steps. In an environment with whole units, learn as if they were not and judge the policy
-    in one that rounds: the same wrappers around ``wrappers.RoundToBatches``. Heuristics round what they order and pass
+    Gradients see slopes, not steps. In an environment with whole units, learn with orders that are nearly whole and
+    judge the policy with whole ones: the same wrappers around ``wrappers.NearBatches`` and around
+    ``wrappers.RoundToBatches``. Heuristics round what they order and pass
     its slopes as if they did not; where they divide scarce stock into whole units, or order only in some periods, the
     division and the periods have none. A fixed cost of ordering is a step too, and nothing is learned of it, unless
     whether to order is a choice of its own, as with ``wrappers.OptionalOrderUpTo``.

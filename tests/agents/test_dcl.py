@@ -103,6 +103,29 @@ def test_illegal_actions_are_never_best(key):
     assert algo.policy(state)(algo.env, env_state, params) == 1
 
 
+def test_a_generation_takes_the_place_of_the_oldest_remembered(key):
+    algo = DCL(env=probes.MatchTheObservation(), remembered=2, **SMALL)
+    update, params = jax.jit(algo.update), core.EnvParams()
+    state = jax.jit(algo.init)(key, params)
+    for place in (0, 1, 0):
+        before, state = state.samples, update(state, params)[0]
+        for old, new in zip(jax.tree.leaves(before), jax.tree.leaves(state.samples), strict=True):
+            assert new.shape[:2] == (2, algo.num_envs * algo.num_steps)
+            np.testing.assert_array_equal(new[1 - place], old[1 - place])
+        np.testing.assert_array_equal(state.samples.best[place], state.samples.observation[place, :, 0])
+        assert not (state.samples.observation[place] == before.observation[place]).all()
+
+
+def test_rounds_are_as_many_as_actions_and_paths_allow():
+    for rounds, scenarios, actions, expected in ((8, 256, 2, 1), (8, 256, 9, 4), (8, 3, 100, 2), (2, 256, 100, 2)):
+        algo = DCL(env=Arms(), rounds=rounds, scenarios=scenarios)
+        found = algo._rounds(actions)
+        assert len(found) == expected
+        assert found[0][0] == 0
+        assert found[-1][1] == scenarios
+        assert all(end > begin and left >= 1 for begin, end, left in found)
+
+
 def test_only_one_choice_among_listed_actions(key):
     with pytest.raises(ValueError, match=r"DCL.env must have one choice among listed actions, got .*Box"):
         jax.eval_shape(DCL(env=probes.Target(), **SMALL).init, key, core.EnvParams())
@@ -147,7 +170,7 @@ class Certain(probes.Probe):
 def test_exact_rollouts_and_a_table_are_policy_iteration(key):
     """Where nothing is left to chance one path says all; the 30th period counts 1e-9. Empty tables choose action 0."""
     env, params, discount = Certain(), core.EnvParams(max_steps_in_episode=1), 0.5
-    sizes = SMALL | {"depth": 30, "scenarios": 1, "rounds": 1, "learning_rate": 0.1}
+    sizes = SMALL | {"depth": 30, "scenarios": 1, "rounds": 1, "remembered": 1, "learning_rate": 0.1}
     algo = DCL(env=env, network=Table(env.states), normalise_observation=False, discount=discount, **sizes)
     state = jax.jit(algo.init)(key, params)
     leads, earns = env.tables

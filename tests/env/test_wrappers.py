@@ -14,6 +14,7 @@ from jaxinv.env.single_item import SingleItem
 from jaxinv.env.wrappers import (
     DiscreteOrders,
     FlattenObservation,
+    NearBatches,
     NetTransfer,
     NetTransfers,
     OptionalOrderUpTo,
@@ -47,6 +48,27 @@ def test_orders_are_rounded_to_batches_and_small_ones_dropped_or_raised(start):
     rounded = RoundToBatches(ENV).decode(ENV.order_action(orders), state, params)
     # The minimum of 10 is not a multiple of the batch of 6: the next multiple above is.
     np.testing.assert_array_equal(rounded.orders, [[2, 5, 0], [3, 10, 12]])
+
+
+def test_orders_are_drawn_to_batches_smoothly(start):
+    """To the nearest, the more so the larger the pull, with the slopes that are promised at multiples and halfway."""
+    params, state = start  # batches of 1, 5 and 6
+
+    def decode(orders, pull):
+        return NearBatches(ENV, pull).decode(ENV.order_action(orders), state, params).orders
+
+    fixed = jnp.array([[2.0, 10.0, 0.0], [2.5, 7.5, 3.0]])
+    np.testing.assert_allclose(decode(fixed, 0.8), fixed, atol=1e-5)
+    slopes = jax.vmap(jax.grad(lambda order: decode(jnp.full(ENV.cells, order), 0.8)[0, 1]))(jnp.array([10.0, 7.5]))
+    np.testing.assert_allclose(slopes, [0.2, 1.8], atol=1e-5)
+    orders = jnp.array([[2.2, 9.0, 1.0], [1.8, 11.0, 5.0]])
+    rounded = RoundToBatches(ENV).decode(ENV.order_action(orders), state, params.replace(minimum_order=0.0 * fixed[0]))
+    away = [jnp.abs(decode(orders, pull) - rounded.orders) for pull in (0.0, 0.5, 1.0)]
+    np.testing.assert_allclose(away[0], jnp.abs(orders - rounded.orders), atol=1e-5)
+    assert (away[0] > away[1]).all()
+    assert (away[1] > away[2]).all()
+    with pytest.raises(ValueError, match=r"NearBatches.pull must be between 0 and 1, got 1.5"):
+        NearBatches(ENV, 1.5)
 
 
 @pytest.mark.parametrize("name", registered())

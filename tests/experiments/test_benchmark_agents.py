@@ -10,7 +10,7 @@ from experiments.benchmark_agents import FAMILIES, Config, chosen, markdown, run
 from experiments.gaps import Benchmark
 from experiments.problem import ProblemConfig
 from jaxinv.env import instances
-from jaxinv.env.wrappers import EnumeratedActions, OrderUpTo, RoundToBatches, Steered
+from jaxinv.env.wrappers import EnumeratedActions, NearBatches, OrderUpTo, RoundToBatches, Steered
 
 TINY = ProblemConfig(
     env="SingleItem-v0",
@@ -71,7 +71,9 @@ def test_what_learners_decide(instance, wrappers):
     found = {name: learners.decision(name, problem.env, problem.params, problem.model, list) for name in wrappers}
     assert {name: pair if pair is None else type(pair[0]) for name, pair in found.items()} == wrappers
     if problem.model is not None and found["pathwise"] is not None:
-        assert isinstance(found["pathwise"][1].env, RoundToBatches)
+        learns, judged = (env.env for env in found["pathwise"])
+        assert isinstance(learns, NearBatches)
+        assert isinstance(judged, RoundToBatches)
 
 
 def test_a_row_is_judged_by_the_optimum(tmp_path):
@@ -91,6 +93,26 @@ def test_a_row_is_judged_by_the_optimum(tmp_path):
     assert low < found["gap"] < high
     assert found["train_steps"] == learners.learner("dqn", None).steps_per_update
     assert f"{found['cost']:.4f}" in (tmp_path / "agents.md").read_text()
+
+
+@pytest.mark.slow
+def test_the_best_generation_is_judged(monkeypatch):
+    """Not the last: here costs are told by the number of generations, and the second is the cheapest."""
+    instance = next(i for i in instances() if i.name == "zipkin2008/poisson-p4-L1")
+    benchmark, seen = Benchmark(instance, num_paths=2), []
+
+    def cost(policy, env, paths):
+        seen.append(policy)
+        return (5.0, 1.0, 2.0, 3.0, 0.0)[len(seen) - 1], 0.1
+
+    monkeypatch.setattr(benchmark.problem, "simulated", cost)
+    env, judged_in = learners.decision(
+        "dcl", benchmark.problem.env, benchmark.problem.params, benchmark.problem.model, list
+    )
+    sizes = {"num_envs": 4, "num_steps": 2, "scenarios": 3, "depth": 2, "fit_steps": 10, "warmup": 1}
+    trained = benchmark._trained(learners.learner("dcl", env, **sizes), judged_in, 1)
+    assert len(seen) == 4
+    assert int(trained.best_state.updates) == 2
 
 
 def test_purchases_that_nobody_avoids_are_no_cost_of_the_policy():
