@@ -1,9 +1,9 @@
 """Deep Controlled Learning on lost sales, generation by generation, where the optimum is known.
 
-A generation compares, by simulation, what can be ordered in states that the last policy visits, and fits a network to
-what was best, until one gains nothing. The gap of every generation to the optimum, exact on the Markov chain, stands
-beside the heuristics' and beside pathwise learning of the same problem: a table, result.json and a figure of gap
-against time, with a curve for each number of states that a generation samples.
+A generation compares, by simulation, what can be ordered in states that the last policy visits, and fits networks to
+what was best there and in the generations before, until two gain nothing. The gap of every generation to the optimum,
+exact on the Markov chain, stands beside the heuristics' and beside pathwise learning of the same problem: a table,
+result.json and a figure of gap against time, with a curve for each number of states that a generation samples.
 """
 
 import dataclasses
@@ -16,15 +16,18 @@ from experiments import command
 class DCLConfig:
     """Of ``jaxinv.agents.DCL`` where not explained."""
 
-    states: tuple[int, ...] = (1024, 4096, 16384)
+    states: tuple[int, ...] = (256, 1024, 4096)
     """that a generation samples; for each number there is a run"""
-    num_updates: int = 3
+    num_updates: int = 8
     """generations at most"""
+    remembered: int = 4
     num_steps: int = 16
     scenarios: int = 256
     rounds: int = 8
     depth: int = 40
     fit_steps: int = 2000
+    fits: int = 4
+    trial_periods: int = 8192
 
     def __post_init__(self):
         for states in self.states:
@@ -51,7 +54,9 @@ PRESETS = {
     "smoke": Config(
         preset="smoke",
         instance="zipkin2008/poisson-p4-L2",
-        dcl=DCLConfig(states=(8, 16), num_updates=1, num_steps=2, scenarios=8, rounds=3, depth=5, fit_steps=20),
+        dcl=DCLConfig(
+            states=(8, 16), num_updates=1, num_steps=2, scenarios=8, rounds=3, depth=5, fit_steps=20, trial_periods=20
+        ),
         pathwise_updates=2,
     ),
     "default": Config(),

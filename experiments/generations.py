@@ -14,6 +14,8 @@ from experiments.gaps import Benchmark
 from jaxinv.env.instances import find
 from jaxinv.report.figures import COLOURS
 
+_PATIENCE = 2  # generations that gain nothing, after which there are no more
+
 
 def run(config: Any) -> dict:
     started = time.perf_counter()
@@ -38,7 +40,7 @@ def run(config: Any) -> dict:
 
 
 def _generations(config: Any, benchmark: Benchmark, states: int) -> list[dict[str, Any]]:
-    """A row per generation of DCL with as many ``states``, the last one that which gains nothing."""
+    """A row per generation of DCL with as many ``states``, the last two of which gain nothing."""
     problem, (_, optimum) = benchmark.problem, benchmark.reference
     chosen, judged_in = _decision("dcl", benchmark)
     teacher = benchmark.heuristics["BaseStock"]  # the plainest of heuristics, far from the optimum
@@ -59,7 +61,8 @@ def _generations(config: Any, benchmark: Benchmark, states: int) -> list[dict[st
         cost = problem.cost(algo.policy(state), judged_in)[0]
         rows.append(_row(name, cost, optimum, seconds) | {"states": states, "generation": generation})
         rows[-1] |= {name: float(metrics[name]) for name in ("changed", "agreement") if metrics}
-        if generation and cost >= rows[-2]["cost"]:
+        costs = [row["cost"] for row in rows]
+        if generation - costs.index(min(costs)) == _PATIENCE:
             break
     return rows
 

@@ -2,6 +2,7 @@
 policy iteration by simulation, compiled together with the environment."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -48,6 +49,10 @@ class DCL(Learner):
     found best, and its likeliest action is the next policy. States of the last ``remembered`` generations are fitted:
     policies soon differ so little that what was best with one is with the next, and to compare takes nearly all time.
 
+    Networks fitted to the same states differ, too. Several ``fits`` and the network before them therefore act for
+    ``trial_periods`` in all environments, on what they have in common, and the one with the highest mean reward is
+    kept, so that a generation loses nothing. With one of ``fits`` it is the next policy without a trial.
+
     As many states are compared side by side as fit into ``bytes_at_once``: by default a megabyte on CPU, which its
     caches hold, and a sixteenth of the memory of an accelerator. Devices within ``jaxinv.sharding.over`` take states of
     their own, with all actions and paths of each.
@@ -61,7 +66,7 @@ class DCL(Learner):
     """
 
     network: nn.Module = struct.static(MLP(activation="relu", shared=True))
-    num_envs: int = struct.static(256)
+    num_envs: int = struct.static(512)
     num_steps: int = struct.static(16)
     num_updates: int = struct.static(6)
     warmup: int = struct.static(100)  # periods before the first states are taken
@@ -72,6 +77,8 @@ class DCL(Learner):
     remembered: int = struct.static(4)  # generations
     fit_steps: int = struct.static(2000)
     batch_size: int = struct.static(256)
+    fits: int = struct.static(4)
+    trial_periods: int = struct.static(8192)
     bytes_at_once: int | None = struct.static(None)  # of the paths and states compared side by side; None: see class
     teacher_periods: int = struct.static(2000)
 
@@ -83,7 +90,7 @@ class DCL(Learner):
         super().__post_init__()
         for name in ("spacing", "scenarios", "depth", "rounds", "remembered"):
             self._at_least(name, 1)
-        for name in ("fit_steps", "batch_size", "teacher_periods"):
+        for name in ("fit_steps", "batch_size", "fits", "trial_periods", "teacher_periods"):
             self._at_least(name, 1)
         if self.bytes_at_once is not None:
             self._at_least("bytes_at_once", 1)
@@ -94,7 +101,8 @@ class DCL(Learner):
         """Environment steps that one generation takes, nearly all of them in simulations."""
         num_actions = self.env.action_space(self.env.default_params()).n  # type: ignore[union-attr]
         paths = sum((end - begin) * left for begin, end, left in self._rounds(num_actions))
-        return self.num_envs * self.num_steps * (self.spacing + paths * self.depth)
+        trials = self.num_envs * self.trial_periods * (self.fits + 1) if self.fits > 1 else 0
+        return self.num_envs * self.num_steps * (self.spacing + paths * self.depth) + trials
 
     # -- public ---------------------------------------------------------------------------------------------------
     def init(self, key: Array, env_params: Any) -> DCLState:
@@ -127,7 +135,7 @@ class DCL(Learner):
         if self.teacher is not None:
             state = imitate(self, state, env_params, teacher_key)
         if self.warmup:
-            state, (visited, _) = self._visit(state, env_params, run_key, self.warmup)
+            state, (visited, _) = self._visit(state, env_params, run_key, self.warmup, _all)
             if self.teacher is None:  # weights that have learned nothing do not mind other units
                 seen = jax.vmap(jax.vmap(lambda x: self.env.observe(x, env_params)))(visited)
                 state = dataclasses.replace(state, observation_statistics=state.observation_statistics.update(seen))
@@ -136,25 +144,30 @@ class DCL(Learner):
     def update(self, state: DCLState, env_params: Any) -> tuple[DCLState, dict[str, Array]]:
         """One generation. Metrics are scalars: ``reward`` is the mean per period and environment of the policy that is
         improved, ``changed`` the part of the states where another action is better and ``improvement`` by how much on
-        average, ``loss`` and ``agreement`` are those of the network at the end."""
-        key, visit_key, compare_key, fit_key = jax.random.split(state.key, 4)
-        state, (visited, reward) = self._visit(state, env_params, visit_key, self.num_steps * self.spacing)
+        average, ``loss`` and ``agreement`` are those of the networks at the end, on average, and ``kept`` is 1 where
+        none of them is better than the network before."""
+        key, visit_key, compare_key, fit_key, trial_key = jax.random.split(state.key, 5)
+        state, (visited, reward) = self._visit(state, env_params, visit_key, self.num_steps * self.spacing, _all)
         env_states = jax.tree.map(lambda x: x[:: self.spacing].reshape(-1, *x.shape[2:]), visited)
         compared, metrics = self._compare(state, env_states, env_params, compare_key)
         place = state.updates % self.remembered
         samples = jax.tree.map(lambda x, new: x.at[place].set(new), state.samples, compared)
         state = dataclasses.replace(state, key=key, updates=state.updates + 1, samples=samples)
-        state, fitted = self._fit(state, fit_key)
-        return state, metrics | fitted | {"reward": jnp.mean(reward)}
+        fitted, fit_metrics = jax.vmap(lambda key: self._fit(state, key))(jax.random.split(fit_key, self.fits))
+        metrics |= jax.tree.map(jnp.mean, fit_metrics) | {"reward": jnp.mean(reward)}
+        params, kept = self._best(state, fitted, env_params, trial_key)
+        return dataclasses.replace(state, params=params), metrics | {"kept": kept}
 
     def policy(self, state: DCLState) -> NetworkPolicy:
         """The policy learned so far."""
         return self._acting(state, self.network, state.params)
 
-    # -- visiting -------------------------------------------------------------------------------------------------
-    def _visit(self, state: DCLState, env_params: Any, key: Array, periods: int) -> tuple[DCLState, Any]:
-        """The state after the environments ran for some periods, and (their states before each, rewards)
-        [periods, N, ...]."""
+    # -- acting ---------------------------------------------------------------------------------------------------
+    def _visit(
+        self, state: DCLState, env_params: Any, key: Array, periods: int, record: Callable[[Any, Array], Any]
+    ) -> tuple[DCLState, Any]:
+        """The state after the environments ran for some periods, and what is recorded of them, [periods, ...]: a
+        function of their states before a period and of its rewards [N, ...]."""
         policy, num_uniforms = self.policy(state), self.env.num_step_uniforms(env_params)
         step = jax.vmap(self.env.step_from_uniforms, in_axes=(0, 0, 0, None))
 
@@ -163,11 +176,25 @@ class DCL(Learner):
             action = jax.vmap(lambda x: policy(self.env, x, env_params))(env_state)
             u = jax.random.uniform(key, (self.num_envs, num_uniforms))
             observation, following, reward, _, _, info = step(u, env_state, action, env_params)
-            return (following, observation, info["action_mask"]), (env_state, reward)
+            return (following, observation, info["action_mask"]), record(env_state, reward)
 
         carry = state.env_state, state.observation, state.action_mask
-        (env_state, observation, mask), visits = jax.lax.scan(period, carry, jax.random.split(key, periods))
-        return dataclasses.replace(state, env_state=env_state, observation=observation, action_mask=mask), visits
+        (env_state, observation, mask), records = jax.lax.scan(period, carry, jax.random.split(key, periods))
+        return dataclasses.replace(state, env_state=env_state, observation=observation, action_mask=mask), records
+
+    def _best(self, state: DCLState, fitted: Any, env_params: Any, key: Array) -> tuple[Any, Array]:
+        """The best of the weights [F, ...] that were fitted and of the ones before, and 1 if it is these."""
+        if self.fits == 1:
+            return jax.tree.map(lambda x: x[0], fitted), jnp.float32(0)
+
+        def reward(params: Any) -> Array:
+            tried = dataclasses.replace(state, params=params)
+            _, rewards = self._visit(tried, env_params, key, self.trial_periods, lambda _, reward: jnp.mean(reward))
+            return jnp.mean(rewards)
+
+        candidates = jax.tree.map(lambda new, old: jnp.concatenate([new, old[None]]), fitted, state.params)
+        best = jnp.argmax(jax.vmap(reward)(candidates))
+        return jax.tree.map(lambda x: x[best], candidates), jnp.float32(best == self.fits)
 
     # -- comparing ------------------------------------------------------------------------------------------------
     def _compare(self, state: DCLState, env_states: Any, env_params: Any, key: Array) -> tuple[Samples, dict]:
@@ -241,8 +268,8 @@ class DCL(Learner):
         return list(zip(ends, ends[1:], counts, strict=False))
 
     # -- fitting --------------------------------------------------------------------------------------------------
-    def _fit(self, state: DCLState, key: Array) -> tuple[DCLState, dict[str, Array]]:
-        """The state with weights that choose the best actions, and scalars about them."""
+    def _fit(self, state: DCLState, key: Array) -> tuple[Any, dict[str, Array]]:
+        """Weights that choose the best actions, and scalars about them."""
         samples = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), state.samples)
         observation = self._standardise(state, samples.observation)
         size = jnp.minimum(state.updates, self.remembered) * (self.num_envs * self.num_steps)
@@ -267,8 +294,11 @@ class DCL(Learner):
         start = state.params, self._optimiser(self.learning_rate).init(state.params)
         (params, _), (losses, agreements) = jax.lax.scan(step, start, inputs)
         last = -min(100, self.fit_steps)
-        metrics = {"loss": jnp.mean(losses[last:]), "agreement": jnp.mean(agreements[last:])}
-        return dataclasses.replace(state, params=params), metrics
+        return params, {"loss": jnp.mean(losses[last:]), "agreement": jnp.mean(agreements[last:])}
+
+
+def _all(env_state: Any, reward: Array) -> tuple[Any, Array]:
+    return env_state, reward
 
 
 def _bytes(shapes: Any) -> int:

@@ -16,7 +16,7 @@ from tests.agents import probes
 
 SMALL = {
     "num_envs": 32, "num_steps": 8, "warmup": 4, "spacing": 1, "scenarios": 15, "rounds": 3, "depth": 4,
-    "fit_steps": 300, "learning_rate": 1e-2,
+    "fit_steps": 300, "fits": 2, "trial_periods": 20, "learning_rate": 1e-2,
 }  # fmt: skip
 
 
@@ -116,6 +116,28 @@ def test_a_generation_takes_the_place_of_the_oldest_remembered(key):
         assert not (state.samples.observation[place] == before.observation[place]).all()
 
 
+def test_the_best_of_several_networks_is_kept(key):
+    """Of weights that were fitted, and of the ones before if all of them are worse."""
+    env, params = Certain(), core.EnvParams(max_steps_in_episode=10)
+    algo = DCL(env=env, network=Table(env.states), normalise_observation=False, **SMALL)
+    state = jax.jit(algo.init)(key, params)
+    earns = env.tables[1]
+
+    def weights(actions):
+        return {"params": {"logits": jax.nn.one_hot(jnp.asarray(actions), 3)}}
+
+    best, worst = np.argmax(earns, 1), np.argmin(earns, 1)  # though where an action leads counts, too
+    find = jax.jit(lambda before, *fitted: algo._best(
+        dataclasses.replace(state, params=before), jax.tree.map(lambda *x: jnp.stack(x), *fitted), params, key
+    ))  # fmt: skip
+    for before, fitted, kept in (
+        (worst, (best, worst), 0.0), (worst, (worst, best), 0.0), (best, (worst, worst), 1.0),
+    ):  # fmt: skip
+        found, stays = find(weights(before), *map(weights, fitted))
+        np.testing.assert_array_equal(jnp.argmax(found["params"]["logits"], 1), best)
+        assert stays == kept
+
+
 def test_rounds_are_as_many_as_actions_and_paths_allow():
     for rounds, scenarios, actions, expected in ((8, 256, 2, 1), (8, 256, 9, 4), (8, 3, 100, 2), (2, 256, 100, 2)):
         algo = DCL(env=Arms(), rounds=rounds, scenarios=scenarios)
@@ -170,7 +192,7 @@ class Certain(probes.Probe):
 def test_exact_rollouts_and_a_table_are_policy_iteration(key):
     """Where nothing is left to chance one path says all; the 30th period counts 1e-9. Empty tables choose action 0."""
     env, params, discount = Certain(), core.EnvParams(max_steps_in_episode=1), 0.5
-    sizes = SMALL | {"depth": 30, "scenarios": 1, "rounds": 1, "remembered": 1, "learning_rate": 0.1}
+    sizes = SMALL | {"depth": 30, "scenarios": 1, "rounds": 1, "remembered": 1, "fits": 1, "learning_rate": 0.1}
     algo = DCL(env=env, network=Table(env.states), normalise_observation=False, discount=discount, **sizes)
     state = jax.jit(algo.init)(key, params)
     leads, earns = env.tables

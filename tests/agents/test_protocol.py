@@ -51,6 +51,7 @@ OFF_POLICY = {
 CONTINUOUS = OFF_POLICY | {"env": Follow()}
 LOOKING_AHEAD = {
     "warmup": 2, "spacing": 1, "scenarios": 7, "rounds": 3, "depth": 3, "fit_steps": 20, "batch_size": 16,
+    "trial_periods": 8,
 }  # fmt: skip
 AGENTS = {"network": AgentNetwork(hidden=(16,), central_values=True)}
 LEARNERS = {

@@ -109,7 +109,7 @@ def test_the_best_generation_is_judged(monkeypatch):
     env, judged_in = learners.decision(
         "dcl", benchmark.problem.env, benchmark.problem.params, benchmark.problem.model, list
     )
-    sizes = {"num_envs": 4, "num_steps": 2, "scenarios": 3, "depth": 2, "fit_steps": 10, "warmup": 1}
+    sizes = {"num_envs": 4, "num_steps": 2, "scenarios": 3, "depth": 2, "fit_steps": 10, "fits": 1, "warmup": 1}
     trained = benchmark._trained(learners.learner("dcl", env, **sizes), judged_in, 1)
     assert len(seen) == 4
     assert int(trained.best_state.updates) == 2
