@@ -31,7 +31,10 @@ def run(config: Any) -> dict:
     levels, rounded = _decision("pathwise", benchmark)
     pathwise = dataclasses.replace(learners.learner("pathwise", levels), num_updates=config.pathwise_updates)
     found = side_by_side.trained(pathwise, problem.params, config.seed)
-    rows.append(_row("pathwise, rounded", problem.cost(found.policy, rounded)[0], optimum, found.seconds))
+    begun = time.perf_counter()
+    policy = jax.block_until_ready(benchmark.rounded(found.policy, rounded))
+    seconds = found.seconds + time.perf_counter() - begun
+    rows.append(_row("pathwise, rounded", problem.cost(policy, rounded)[0], optimum, seconds))
 
     result = {"instance": config.instance, "reference": kind, "optimum": optimum, "policies": rows}
     return side_by_side.finish(

@@ -29,7 +29,7 @@ from jaxinv.policies.closed_forms import normal_newsvendor
 
 _PERIODS = 365  # counted by the criterion "year", after a warm-up
 _LONG_RUN = 2000  # simulated for an average, after a warm-up
-_WARMUP = 100
+WARMUP = 100
 _NEGLIGIBLE = 1e-4  # discount that ends a simulation
 _LARGEST_CHAIN = 1e8  # states that a policy may reach x outcomes, for its cost to be computed exactly
 _LARGEST_MYOPIC = 40  # units a period may demand
@@ -182,7 +182,7 @@ class Problem:
             return -float(chain.values(float(self.params.discount))[0])
         if criterion == "episode":
             return -float(chain.total(int(self.params.max_steps_in_episode)))
-        return -float(chain.total(_PERIODS, float(self.params.discount), _WARMUP))
+        return -float(chain.total(_PERIODS, float(self.params.discount), WARMUP))
 
     def paths(self, key: Array, num_paths: int) -> Paths:
         """Exogenous paths as long as the criterion asks for."""
@@ -196,19 +196,19 @@ class Problem:
         """What the cost of each period counts by the criterion."""
         criterion, discount = self.instance.criterion, float(self.params.discount)
         if criterion == "average":
-            return np.repeat([0.0, 1.0 / _LONG_RUN], [_WARMUP, _LONG_RUN])
+            return np.repeat([0.0, 1.0 / _LONG_RUN], [WARMUP, _LONG_RUN])
         if criterion in ("finite", "episode"):
             length, params = self._horizon()
             return float(params.discount) ** np.arange(length)
         if criterion == "year":
-            return np.append(np.zeros(_WARMUP), discount ** np.arange(_PERIODS))
+            return np.append(np.zeros(WARMUP), discount ** np.arange(_PERIODS))
         return discount ** np.arange(math.ceil(math.log(_NEGLIGIBLE) / math.log(discount)))
 
     def tuned(self, grid: heuristics.Grid) -> Any:
         """The best policy of a grid, by simulation on common paths; more of them where there are few candidates."""
         num_paths = 256 if len(grid.values) == 1 else 32
         paths = sample_paths(self.env, self.params, jax.random.key(1), num_paths, 1000)
-        return grid.search(self.env, self.params, paths, _WARMUP)
+        return grid.search(self.env, self.params, paths, WARMUP)
 
     # -- rows -----------------------------------------------------------------------------------------------------
     def rows(self) -> Iterator[Row]:

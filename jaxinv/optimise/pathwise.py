@@ -53,10 +53,10 @@ class Pathwise(Learner):
 
     Gradients see slopes, not steps. In an environment with whole units, learn with orders that are nearly whole and
     judge the policy with whole ones: the same wrappers around ``wrappers.NearBatches`` and around
-    ``wrappers.RoundToBatches``. Heuristics round what they order and pass
-    its slopes as if they did not; where they divide scarce stock into whole units, or order only in some periods, the
-    division and the periods have none. A fixed cost of ordering is a step too, and nothing is learned of it, unless
-    whether to order is a choice of its own, as with ``wrappers.OptionalOrderUpTo``.
+    ``wrappers.RoundToBatches``; ``optimise.shift_levels`` then finds from where on to round up. Heuristics round what
+    they order and pass its slopes as if they did not; where they divide scarce stock into whole units, or order only in
+    some periods, the division and the periods have none. A fixed cost of ordering is a step too, and nothing is learned
+    of it, unless whether to order is a choice of its own, as with ``wrappers.OptionalOrderUpTo``.
 
     Choices of the network are sampled while it learns, and their probabilities follow the score function, beside the
     slopes of the quantities (stochastic computation graphs: Schulman et al. 2015, arXiv:1506.05254). A choice is
