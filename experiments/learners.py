@@ -40,7 +40,7 @@ LEARNERS: dict[str, tuple[Any, int, dict[str, Any]]] = {
     "ddpg": (DDPG, 1000, _CONTINUOUS),
     "td3": (TD3, 1000, _CONTINUOUS),
     "sac": (SAC, 1000, _CONTINUOUS),
-    "dcl": (DCL, 10, {}),  # generations at most
+    "dcl": (DCL, 6, {}),  # generations at most
     "pathwise": (Pathwise, 1000, {}),
 }
 
