@@ -92,8 +92,8 @@ class Benchmark:
         return self.problem.paths(jax.random.key(3), _CHOOSING_PATHS)
 
     def _trained(self, algo: Any, judged_in: Any, num_seeds: int) -> FitResult:
-        """What the learner makes of the problem. A generation of DCL may be worse than the one before, and none after
-        it better: simulation tells which is the best, on paths that it is not judged on."""
+        """What the learner makes of the problem. DCL ends where generations gain nothing, simulated on paths that it is
+        not judged on."""
         given: dict[str, Any] = {"chunk": _CHUNK}
         if isinstance(algo, DCL):
             given = {
