@@ -3,6 +3,7 @@
 Numbers are those of ``jaxinv.agents`` where none are given here.
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ from jaxinv.policies import BalancedBaseStock, EchelonBaseStock
 from jaxinv.policies.clark_scarf import newsvendor_levels
 from jaxinv.policies.closed_forms import economic_order_quantity
 
-_ROOM = 2.0  # order-up-to levels may be this multiple of what a newsvendor would have
+_ROOM = 2.0  # order-up-to levels may be this multiple of the levels that learners look around
 
 _DQN = {
     "num_envs": 256, "num_steps": 8, "buffer_periods": 128, "batch_size": 256, "num_others": 3, "n_step": 4,
@@ -104,7 +105,11 @@ def _newsvendor_levels(env: Any, params: Any) -> np.ndarray | None:
     if isinstance(env, SingleItem):
         mean, holding = float(params.demand.mean()), float(params.holding_cost)
         lot = economic_order_quantity(float(params.fixed_order_cost), holding, mean)[0] if holding else 0.0
-        return np.asarray(mean * (env.lead_time + 1.0) + lot)
+        level = mean * (env.lead_time + 1.0)
+        with contextlib.suppress(ValueError):  # no law of demand in whole units or normal, or stock costs nothing
+            newsvendor = newsvendor_levels(params.demand, [env.lead_time + 1], [holding], float(params.stockout_cost))
+            level = max(level, newsvendor[0] / _ROOM)  # there is room for it, however demand varies
+        return np.asarray(level + lot)
     if isinstance(env, Serial):
         holding = np.asarray(params.holding_cost, np.float64)
         return newsvendor_levels(params.demand, env.lead_times, holding, float(params.stockout_cost))
