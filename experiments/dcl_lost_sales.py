@@ -20,7 +20,6 @@ class DCLConfig:
     """that a generation samples; for each number there is a run"""
     num_updates: int = 8
     """generations at most"""
-    remembered: int = 4
     num_steps: int = 16
     scenarios: int = 256
     rounds: int = 8

@@ -32,7 +32,7 @@ class Samples:
 
 @struct.dataclass(kw_only=True)
 class DCLState(LearnerState):
-    samples: Samples  # [remembered, S, ...] of the last generations, each in the place of that ``remembered`` before
+    samples: Samples  # [fits, S, ...] of the last generations, each in the place of that ``fits`` before
 
 
 @struct.dataclass(kw_only=True)
@@ -46,12 +46,12 @@ class DCL(Learner):
     ``rounds`` the better half of the actions stays and meets twice as many paths, so that most are spent on what is
     hard to tell apart (sequential halving: Karnin, Koren and Somekh 2013, ICML); what is left at the end has met
     ``scenarios``. Then ``fit_steps`` steps on ``batch_size`` of the states fit the network to the actions that were
-    found best, and its likeliest action is the next policy. States of the last ``remembered`` generations are fitted:
-    policies soon differ so little that what was best with one is with the next, and to compare takes nearly all time.
+    found best, and its likeliest action is the next policy.
 
-    Networks fitted to the same states differ, too. Several ``fits`` and the network before them therefore act for
-    ``trial_periods`` in all environments, on what they have in common, and the one with the highest mean reward is
-    kept, so that a generation loses nothing. With one of ``fits`` it is the next policy without a trial.
+    To compare takes nearly all time, and what was best with one policy often is with the next. There are therefore
+    several ``fits``, of states of this generation alone, of the last two and so on. They and the network before them
+    act for ``trial_periods`` in all environments, on what they have in common, and the one with the highest mean reward
+    is kept, so that a generation loses nothing. If there is one of ``fits`` it is the next policy without a trial.
 
     As many states are compared side by side as fit into ``bytes_at_once``: by default a megabyte on CPU, which its
     caches hold, and a sixteenth of the memory of an accelerator. Devices within ``jaxinv.sharding.over`` take states of
@@ -74,7 +74,6 @@ class DCL(Learner):
     scenarios: int = struct.static(256)
     depth: int = struct.static(40)
     rounds: int = struct.static(8)  # at most: fewer where two actions or one path are left before
-    remembered: int = struct.static(4)  # generations
     fit_steps: int = struct.static(2000)
     batch_size: int = struct.static(256)
     fits: int = struct.static(4)
@@ -88,7 +87,7 @@ class DCL(Learner):
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("spacing", "scenarios", "depth", "rounds", "remembered"):
+        for name in ("spacing", "scenarios", "depth", "rounds"):
             self._at_least(name, 1)
         for name in ("fit_steps", "batch_size", "fits", "trial_periods", "teacher_periods"):
             self._at_least(name, 1)
@@ -118,7 +117,7 @@ class DCL(Learner):
             action_mask=jax.tree.map(lambda x: x[0], action_mask),
             best=jnp.int32(0),
         )
-        size = self.remembered, self.num_envs * self.num_steps
+        size = self.fits, self.num_envs * self.num_steps
         state = DCLState(
             key=key,
             updates=jnp.int32(0),
@@ -150,10 +149,13 @@ class DCL(Learner):
         state, (visited, reward) = self._visit(state, env_params, visit_key, self.num_steps * self.spacing, _all)
         env_states = jax.tree.map(lambda x: x[:: self.spacing].reshape(-1, *x.shape[2:]), visited)
         compared, metrics = self._compare(state, env_states, env_params, compare_key)
-        place = state.updates % self.remembered
+        place = state.updates % self.fits
         samples = jax.tree.map(lambda x, new: x.at[place].set(new), state.samples, compared)
         state = dataclasses.replace(state, key=key, updates=state.updates + 1, samples=samples)
-        fitted, fit_metrics = jax.vmap(lambda key: self._fit(state, key))(jax.random.split(fit_key, self.fits))
+        generations = jnp.minimum(1 + jnp.arange(self.fits), state.updates)
+        fitted, fit_metrics = jax.vmap(self._fit, (None, 0, 0))(
+            state, generations, jax.random.split(fit_key, self.fits)
+        )
         metrics |= jax.tree.map(jnp.mean, fit_metrics) | {"reward": jnp.mean(reward)}
         params, kept = self._best(state, fitted, env_params, trial_key)
         return dataclasses.replace(state, params=params), metrics | {"kept": kept}
@@ -268,13 +270,12 @@ class DCL(Learner):
         return list(zip(ends, ends[1:], counts, strict=False))
 
     # -- fitting --------------------------------------------------------------------------------------------------
-    def _fit(self, state: DCLState, key: Array) -> tuple[Any, dict[str, Array]]:
-        """Weights that choose the best actions, and scalars about them."""
-        samples = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), state.samples)
+    def _fit(self, state: DCLState, generations: Array, key: Array) -> tuple[Any, dict[str, Array]]:
+        """Weights that choose the actions that were best in the last ``generations`` [], and scalars about them."""
+        samples = state.samples
         observation = self._standardise(state, samples.observation)
-        size = jnp.minimum(state.updates, self.remembered) * (self.num_envs * self.num_steps)
 
-        def loss(params: Any, index: Array) -> tuple[Array, Array]:
+        def loss(params: Any, index: tuple[Array, Array]) -> tuple[Array, Array]:
             batch = sharding.divide_samples(
                 jax.tree.map(lambda x: x[index], (observation, samples.action_mask, samples.best))
             )
@@ -285,7 +286,9 @@ class DCL(Learner):
         def step(carry: Any, inputs: tuple[Array, Array]) -> tuple[Any, tuple[Array, Array]]:
             params, opt_state = carry
             key, remaining = inputs
-            index = jax.random.randint(key, (self.batch_size,), 0, size)
+            most = jnp.array([[generations], [self.num_envs * self.num_steps]])
+            age, number = jax.random.randint(key, (2, self.batch_size), 0, most)
+            index = (state.updates - 1 - age) % self.fits, number
             (value, agreement), grads = jax.value_and_grad(loss, has_aux=True)(params, index)
             updates, opt_state = self._optimiser(self.learning_rate * remaining).update(grads, opt_state, params)
             return (optax.apply_updates(params, updates), opt_state), (value, agreement)

@@ -104,7 +104,7 @@ def test_illegal_actions_are_never_best(key):
 
 
 def test_a_generation_takes_the_place_of_the_oldest_remembered(key):
-    algo = DCL(env=probes.MatchTheObservation(), remembered=2, **SMALL)
+    algo = DCL(env=probes.MatchTheObservation(), **SMALL)
     update, params = jax.jit(algo.update), core.EnvParams()
     state = jax.jit(algo.init)(key, params)
     for place in (0, 1, 0):
@@ -136,6 +136,23 @@ def test_the_best_of_several_networks_is_kept(key):
         found, stays = find(weights(before), *map(weights, fitted))
         np.testing.assert_array_equal(jnp.argmax(found["params"]["logits"], 1), best)
         assert stays == kept
+
+
+def test_networks_are_fitted_to_the_last_generations(key):
+    """The first to this one alone: where every generation says something else, it says what this one does."""
+    algo = DCL(env=Certain(), network=Table(5), normalise_observation=False, **SMALL)
+    state = jax.jit(algo.init)(key, core.EnvParams(max_steps_in_episode=1))
+    everywhere = jnp.arange(algo.num_envs * algo.num_steps) % 5
+    seen = jnp.stack([everywhere, everywhere]).astype(jnp.float32)[..., None]
+    for updates, newest in ((1, 1), (2, 2), (3, 1)):  # in places 0, 1 and 0
+        samples = dataclasses.replace(
+            state.samples, observation=seen, best=jnp.stack([jnp.full_like(everywhere, x) for x in (1, 2)])
+        )
+        said = dataclasses.replace(state, samples=samples, updates=jnp.int32(updates))
+        weights, metrics = jax.jit(algo._fit)(said, jnp.int32(1), key)
+        np.testing.assert_array_equal(jnp.argmax(weights["params"]["logits"], 1), newest)
+        assert metrics["agreement"] == 1
+    assert jax.jit(algo._fit)(said, jnp.int32(2), key)[1]["agreement"] < 0.6  # half says one thing, half another
 
 
 def test_rounds_are_as_many_as_actions_and_paths_allow():
@@ -192,7 +209,7 @@ class Certain(probes.Probe):
 def test_exact_rollouts_and_a_table_are_policy_iteration(key):
     """Where nothing is left to chance one path says all; the 30th period counts 1e-9. Empty tables choose action 0."""
     env, params, discount = Certain(), core.EnvParams(max_steps_in_episode=1), 0.5
-    sizes = SMALL | {"depth": 30, "scenarios": 1, "rounds": 1, "remembered": 1, "fits": 1, "learning_rate": 0.1}
+    sizes = SMALL | {"depth": 30, "scenarios": 1, "rounds": 1, "fits": 1, "learning_rate": 0.1}
     algo = DCL(env=env, network=Table(env.states), normalise_observation=False, discount=discount, **sizes)
     state = jax.jit(algo.init)(key, params)
     leads, earns = env.tables
