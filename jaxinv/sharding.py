@@ -16,8 +16,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 AXIS = "devices"  # the only axis of the mesh
 
-# Axis of the environments in what learners' states hold; other fields have none.
-_ENVIRONMENTS = {"env_state": 0, "observation": 0, "action_mask": 0, "discounted_sum": 0, "buffer": 1}
+# Axis of the environments, or of what was seen of them, in what learners' states hold; other fields have none.
+_ENVIRONMENTS = {"env_state": 0, "observation": 0, "action_mask": 0, "discounted_sum": 0, "buffer": 1, "samples": 1}
 
 _mesh: ContextVar[Mesh | None] = ContextVar("mesh", default=None)
 

@@ -61,6 +61,8 @@ def test_environments_are_divided_and_the_result_is_the_same(kind, tmp_path):
     assert part(both.state.observation) == (4, *both.state.observation.shape[1:])
     if kind in ("DQN", "SAC"):
         assert part(both.state.buffer.data.reward) == part(both.state.buffer.priorities) == (16, 4)
+    if kind == "DCL":
+        assert part(both.state.samples.best) == (4, 16)
     assert all(part(x) == x.shape for x in jax.tree.leaves((both.state.params, both.state.opt_state)))
 
     fit(kind, 2, num_updates=2, directory=tmp_path / "same")
