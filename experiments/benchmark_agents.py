@@ -1,8 +1,9 @@
 """The gap table: learners on problems whose optimum is known, each with one set of hyper-parameters for everything.
 
 The gap is the cost of a seed's final policy over the optimum, less 1; where the optimum is not known, over a lower
-bound or else over the best heuristic. Costs are exact on the policy's Markov chain where the state space allows,
-else simulated on common paths.
+bound or else over the best heuristic. Which generation of DCL is the final one, and how levels of pathwise learning are
+rounded, is decided on simulated paths of their own. Costs are exact on the policy's Markov chain where the state space
+allows, else simulated on common paths.
     python -m experiments.benchmark_agents --family lost_sales --agents ppo a2c
     python -m experiments.benchmark_agents --set demand=poisson demand.mean=5 lead_time=3 stockout_cost=9
 """
@@ -168,7 +169,8 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         "Made by `python -m experiments.benchmark_agents --out docs`, each learner with one set of hyper-parameters "
         "for everything (`experiments/learners.py`). The gap is the mean over seeds of the final policy's cost over "
         "the optimum, less 1, in percent. Where the optimum is not known, a lower bound (*) or the best heuristic (†) "
-        "stands for it; profits are negative costs. Costs are exact on "
+        "stands for it; profits are negative costs. Which generation of DCL is the final one, and how levels of pathwise "
+        "learning are rounded, is decided on simulated paths of their own. Costs are exact on "
         "the policy's Markov chain where the state space allows, else simulated on paths that all share; the interval "
         "covers seeds and that simulation. Where part of the cost is the same for every policy, the gap is also given "
         "in percent of the rest. Gaps may be a little negative: the optimum of one store with normal demand is that "

@@ -24,6 +24,7 @@ from jaxinv.train import FitResult, fit
 _MAX_TRIPLES = 2e9  # states x actions x outcomes up to which an optimum is computed
 _TUNING_PATHS, _TUNING_PERIODS = 32, 600  # that heuristics are tuned on
 _CHUNK = 50  # iterations compiled into one program
+PATIENCE = 2  # generations of DCL that gain nothing, after which there are no more
 _CHOOSING_PATHS = 4096  # that generations of DCL, and ways to round, are compared on
 
 
@@ -98,7 +99,7 @@ class Benchmark:
         if isinstance(algo, DCL):
             given = {
                 "chunk": 1,
-                "patience": 2,
+                "patience": PATIENCE,
                 "evaluate": lambda policy: self.problem.simulated(policy, judged_in, self._choosing_paths)[0],
             }
         return fit(algo, self.problem.params, jax.random.key(0), num_seeds=num_seeds, progress=False, **given)

@@ -10,11 +10,9 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from experiments import learners, side_by_side
-from experiments.gaps import Benchmark
+from experiments.gaps import PATIENCE, Benchmark
 from jaxinv.env.instances import find
 from jaxinv.report.figures import COLOURS
-
-_PATIENCE = 2  # generations that gain nothing, after which there are no more
 
 
 def run(config: Any) -> dict:
@@ -65,7 +63,7 @@ def _generations(config: Any, benchmark: Benchmark, states: int) -> list[dict[st
         rows.append(_row(name, cost, optimum, seconds) | {"states": states, "generation": generation})
         rows[-1] |= {name: float(metrics[name]) for name in ("changed", "agreement") if metrics}
         costs = [row["cost"] for row in rows]
-        if generation - costs.index(min(costs)) == _PATIENCE:
+        if generation - costs.index(min(costs)) == PATIENCE:
             break
     return rows
 

@@ -72,7 +72,7 @@ def decision(name: str, env: Any, params: Any, model: Any, paths: Callable[[], A
         return chosen, chosen
     if issubclass(kind, DQN | DCL) or (model is not None and not issubclass(kind, Pathwise)):
         return None
-    levels = _newsvendor_levels(env, params)
+    levels = _usual_levels(env, params)
     if levels is not None:
         top = tuple(_ROOM * levels) if levels.ndim else float(_ROOM * levels)
         decided = OptionalOrderUpTo if np.any(getattr(params, "fixed_order_cost", 0.0)) else OrderUpTo
@@ -99,7 +99,7 @@ def _shifted_heuristic(env: Any, params: Any, paths: Callable[[], Any]) -> Any:
     return Steered(env, policy, names)
 
 
-def _newsvendor_levels(env: Any, params: Any) -> np.ndarray | None:
+def _usual_levels(env: Any, params: Any) -> np.ndarray | None:
     """Order-up-to levels [*cells], with a lot where orders cost something by themselves, that learners look for better
     ones around; None where none are known."""
     if isinstance(env, SingleItem):

@@ -274,6 +274,7 @@ class DCL(Learner):
         """Weights that choose the actions that were best in the last ``generations`` [], and scalars about them."""
         samples = state.samples
         observation = self._standardise(state, samples.observation)
+        most = jnp.array([[generations], [self.num_envs * self.num_steps]])
 
         def loss(params: Any, index: tuple[Array, Array]) -> tuple[Array, Array]:
             batch = sharding.divide_samples(
@@ -286,7 +287,6 @@ class DCL(Learner):
         def step(carry: Any, inputs: tuple[Array, Array]) -> tuple[Any, tuple[Array, Array]]:
             params, opt_state = carry
             key, remaining = inputs
-            most = jnp.array([[generations], [self.num_envs * self.num_steps]])
             age, number = jax.random.randint(key, (2, self.batch_size), 0, most)
             index = (state.updates - 1 - age) % self.fits, number
             (value, agreement), grads = jax.value_and_grad(loss, has_aux=True)(params, index)

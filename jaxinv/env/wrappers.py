@@ -120,7 +120,14 @@ class ActionWrapper(Wrapper):
         return self.env.native_action(self.decode(action, state, params), state, params)
 
 
-class RoundToBatches(ActionWrapper):
+class _Amended(ActionWrapper):
+    """Actions are those of the wrapped environment, and amended."""
+
+    def encode(self, action: Any, state: Any, params: Any) -> Any:
+        return self.env.encode(action, state, params)
+
+
+class RoundToBatches(_Amended):
     """Orders rounded to the nearest multiple of ``batch_size``; what is below ``minimum_order`` is raised to it from
     its half on and dropped otherwise. Transfers are rounded down to whole units."""
 
@@ -133,12 +140,9 @@ class RoundToBatches(ActionWrapper):
         flows = getattr(action, "flows", None)
         return action if flows is None else action.replace(flows=jnp.floor(flows))
 
-    def encode(self, action: Any, state: Any, params: Any) -> Any:
-        return self.env.encode(action, state, params)
-
 
 @dataclasses.dataclass(frozen=True)
-class NearBatches(ActionWrapper):
+class NearBatches(_Amended):
     """Orders drawn towards the nearest multiple of ``batch_size``, for learning along slopes what
     :class:`RoundToBatches` then rounds: steps that are smooth, so that a network need not be precise to order nearly
     whole batches.
@@ -158,9 +162,6 @@ class NearBatches(ActionWrapper):
         orders, put = self.env.placed_orders(action)
         turn = 2 * jnp.pi / jnp.broadcast_to(params.batch_size, orders.shape)
         return put(orders - self.pull * jnp.sin(turn * orders) / turn)
-
-    def encode(self, action: Any, state: Any, params: Any) -> Any:
-        return self.env.encode(action, state, params)
 
 
 @dataclasses.dataclass(frozen=True)
