@@ -46,10 +46,10 @@ class Config(command.RunConfig):
     """smoke: seconds, to see that it runs; default: minutes on a laptop; large: for an accelerator or a long wait"""
     env: RetailConfig = RetailConfig()
     agent: Literal["ppo", "a2c", "a3c", "reinforce", "ddpg", "td3", "sac", "pathwise"] = "ppo"
-    """who learns; all but ppo with the hyper-parameters that the gap table gives them for every problem"""
+    """who learns; all but ppo and pathwise with the hyper-parameters that the gap table gives them for every problem"""
     ppo: PPOConfig = PPOConfig()
     budget: float = 1.0
-    """of another agent than ppo: part of its usual training, on-policy as many environment steps as PPO takes"""
+    """of another agent than ppo: part of its usual training, as many environment steps as PPO takes but off-policy"""
     search: TuningConfig = TuningConfig()
     out: Path = Path("runs/ppo_multiwarehouse")
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from experiments import figures, learners, retail
 from experiments.comparison import STARTS, WARMUP, Experiment, Tuner
 from jaxinv import report
-from jaxinv.agents import PPO, Learner, OnPolicy
+from jaxinv.agents import PPO, Learner, OffPolicy, OnPolicy
 from jaxinv.agents.networks import CellNetwork
 from jaxinv.env.wrappers import Steered
 from jaxinv.evaluate import Paths
@@ -22,6 +22,9 @@ from jaxinv.policies import HEURISTICS
 
 # Heuristics the learner may act relative to, and what it shifts of them: small shifts have small consequences.
 _STEERABLE = {"joint_quantity": ("level", "quantity"), "can_order": ("reorder", "up_to")}
+# What of it decides when something happens, and so has no slope. A learner along slopes chooses these, but for the
+# reorder points of single cells: they stay as they are, since so many choices are more noise than help.
+_STEPS = ("quantity", "rebalancing")
 
 
 class SteeredStores(Experiment):
@@ -47,11 +50,14 @@ class SteeredStores(Experiment):
     def learners(self, found: dict[str, SearchResult]) -> dict[str, Learner]:
         """Acting relative to the better of the heuristics that can be steered."""
         name = min(_STEERABLE, key=lambda name: float(found[name].cost))
-        base, steered = found[name].policy, _STEERABLE[name]
+        base, steered, chosen = found[name].policy, _STEERABLE[name], ()
         if self.env.transfers:  # thresholds of every cell, to be shifted one by one
             thresholds = jax.tree.map(lambda x: jnp.broadcast_to(x, self.env.cells), base.rebalancing)
             base, steered = base.replace(rebalancing=thresholds), (*steered, "rebalancing")
-        return {self.config.agent: learner(self.config, Steered(self.env, base, steered))}
+        if self.config.agent == "pathwise":
+            steered = tuple(field for field in steered if field != "reorder")
+            chosen = tuple(field for field in steered if field in _STEPS)
+        return {self.config.agent: learner(self.config, Steered(self.env, base, steered, chosen=chosen))}
 
     def replays(self, key: Array) -> Paths:
         return self.problem.replays(key, STARTS)
@@ -94,11 +100,15 @@ def learner(config: Any, env: Any) -> Any:
     )
     if config.agent == "ppo":
         return PPO(env=env, network=network.clone(local_values=True), **numbers)
-    other: Any = learners.learner(config.agent, env, config.budget)
-    if not isinstance(other, OnPolicy):
-        return other.replace(network=network)
-    # Each store has an advantage of its own. As many environment steps as PPO takes.
-    other = dataclasses.replace(other, network=network.clone(local_values=True), num_envs=config.ppo.num_envs)
+    other: Any = learners.learner(config.agent, env, config.budget).replace(network=network)
+    if isinstance(other, OffPolicy):
+        return other
+    if isinstance(other, OnPolicy):  # each store has an advantage of its own
+        fields = {"network": network.clone(local_values=True), "num_envs": config.ppo.num_envs}
+    else:
+        fields = {"num_envs": 64, "warmup": 10, "num_steps": 50, "learning_rate": 0.01, "entropy_coef": 0.0}
+    other = dataclasses.replace(other, **fields)
+    # As many environment steps as PPO takes.
     steps = config.budget * config.ppo.num_updates * config.ppo.num_envs * config.ppo.num_steps
     return dataclasses.replace(other, num_updates=max(1, round(steps / other.steps_per_update)))
 

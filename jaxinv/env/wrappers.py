@@ -9,6 +9,7 @@ evaluated in it on the very paths on which heuristics act in the bare environmen
 import dataclasses
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -293,6 +294,9 @@ class NetTransfers(ActionWrapper):
         return self.env.order_action(action.orders, self.env.transfer_flows(action.transfer, state, params))
 
 
+_SHIFTS = (-1.0, -0.5, 0.0, 0.5, 1.0)  # in parts of the span, that choices stand for
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Steered(ActionWrapper):
     """Acting relative to a heuristic: in every period the action shifts the heuristic's parameters.
@@ -305,6 +309,9 @@ class Steered(ActionWrapper):
 
     ``proportional``: x becomes x exp(``span`` a), for prices and other parameters that must stay positive.
 
+    Of the fields that are ``chosen`` each a is one of five choices, -1, -1/2, 0, 1/2 or 1, in place of a box: for
+    learners that follow slopes, which thresholds that decide when something happens do not have.
+
     A parameter of shape [W] or [W, K] is shifted per location or cell; give the policy parameters in the shapes in
     which they are to be shifted.
     """
@@ -313,15 +320,19 @@ class Steered(ActionWrapper):
     steered: tuple[str, ...]
     span: float = 0.5
     proportional: bool = False
+    chosen: tuple[str, ...] = ()
 
     def __post_init__(self):
         parameters = sorted(name for name, value in vars(self.policy).items() if value is not None)
         if not self.steered or not set(self.steered) <= set(parameters):
             raise ValueError(f"Steered.steered must name some of {', '.join(parameters)}; got {self.steered}")
+        if not set(self.chosen) <= set(self.steered):
+            raise ValueError(f"Steered.chosen must be among steered = {self.steered}; got {self.chosen}")
         # By value, as all environments compare, though the parameters are arrays.
         leaves, treedef = jax.tree.flatten(jax.tree.map(np.asarray, self.policy))
         values = treedef, tuple((x.shape, x.tobytes()) for x in leaves)
-        object.__setattr__(self, "_identity", (self.env, self.steered, self.span, self.proportional, values))
+        options = self.env, self.steered, self.span, self.proportional, self.chosen
+        object.__setattr__(self, "_identity", (*options, values))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Steered) and self._identity == other._identity
@@ -331,13 +342,20 @@ class Steered(ActionWrapper):
 
     def action_space(self, params: Any) -> spaces.Tree:
         one = np.float32(1)
-        return spaces.Tree(jax.tree.map(lambda x: spaces.Box(-one, one, np.shape(x)), self._parameters()))
+
+        def space(name: str, x: Any) -> Any:
+            shape = np.shape(x)
+            return spaces.Discrete(len(_SHIFTS), shape) if name in self.chosen else spaces.Box(-one, one, shape)
+
+        fields = self._parameters().items()
+        return spaces.Tree({name: jax.tree.map(partial(space, name), value) for name, value in fields})
 
     def decode(self, action: Any, state: Any, params: Any) -> Any:
         def shift(x: Array, a: Array) -> Array:
             return x * jnp.exp(self.span * a) if self.proportional else x + self.span * (jnp.abs(x) + 1.0) * a
 
-        shifted = jax.tree.map(shift, self._parameters(), action)
+        chosen = {name: jax.tree.map(lambda i: jnp.asarray(_SHIFTS)[i], action[name]) for name in self.chosen}
+        shifted = jax.tree.map(shift, self._parameters(), action | chosen)
         policy = dataclasses.replace(self.policy, **shifted)
         return policy(self.env, state, params, jax.random.key(0))  # heuristics are deterministic
 

@@ -34,11 +34,11 @@ class Pathwise(Learner):
     """A policy whose parameters follow the gradient of its mean reward, see :class:`~jaxinv.agents.learner.Learner`.
 
     What happens does not depend on what is decided, so that the reward along an exogenous path is a function of the
-    policy's parameters that can be differentiated through every transition: there are no values to be learned, no
-    exploration, and no noise but that of the paths. An iteration is a step of the optimiser on ``num_envs`` new paths
-    of ``warmup`` + ``num_steps`` periods from new initial states. Rewards of the ``warmup`` are ignored, so that where
-    paths begin does not matter; set it to 0 where they begin as the problem does. Rewards count by the power of
-    ``discount``. Of each period only the state is stored and the rest is computed again on the way back.
+    policy's parameters that can be differentiated through every transition: but for choices there are no values to be
+    learned, no exploration, and no noise but that of the paths. An iteration is a step of the optimiser on ``num_envs``
+    new paths of ``warmup`` + ``num_steps`` periods from new initial states. Rewards of the ``warmup`` are ignored, so
+    that where paths begin does not matter; set it to 0 where they begin as the problem does. Rewards count by the power
+    of ``discount``. Of each period only the state is stored and the rest is computed again on the way back.
 
     What is learned are the weights of ``network``, whose quantities are squashed into their bounds, so that boxes must
     have two of them, as those of ``wrappers.OrderUpTo`` with a ``max_level`` have. With a ``heuristic`` it is the
@@ -55,14 +55,16 @@ class Pathwise(Learner):
     judge the policy with whole ones: the same wrappers around ``wrappers.NearBatches`` and around
     ``wrappers.RoundToBatches``; ``optimise.shift_levels`` then finds from where on to round up. Heuristics round what
     they order and pass its slopes as if they did not; where they divide scarce stock into whole units, or order only in
-    some periods, the division and the periods have none. A fixed cost of ordering is a step too, and nothing is learned
-    of it, unless whether to order is a choice of its own, as with ``wrappers.OptionalOrderUpTo``.
+    some periods, the division and the periods have none. A fixed cost of ordering is a step too. Nothing is learned of
+    steps unless they are choices of their own: whether to order, as with ``wrappers.OptionalOrderUpTo``, or how to
+    shift what decides when a heuristic acts, as with ``wrappers.Steered`` and fields that are ``chosen``.
 
     Choices of the network are sampled while it learns, and their probabilities follow the score function, beside the
-    slopes of the quantities (stochastic computation graphs: Schulman et al. 2015, arXiv:1506.05254). A choice is
-    credited with the costs from its period on by the power of ``memory``, less their mean in the other ``branches``,
-    paths that begin alike and along which the same happens. ``entropy_coef`` times the mean cost per period, falling to
-    zero, is what their entropy is worth. The policy that is handed over takes the likeliest.
+    slopes of the quantities (stochastic computation graphs: Schulman et al. 2015, arXiv:1506.05254). The choices of a
+    counted period are credited with what it and the periods after it earn more than the network's value says, a
+    generalised advantage whose rewards fade by the power of ``memory`` besides ``discount``, less the mean of it in the
+    other ``branches``, paths that begin alike and along which the same happens. ``entropy_coef`` times the mean cost
+    per period, falling to zero, is what their entropy is worth. The policy that is handed over takes the likeliest.
     """
 
     network: nn.Module = struct.static(MLP(shared=True))
@@ -77,7 +79,9 @@ class Pathwise(Learner):
     risk: Risk | None = None  # of a path's mean cost
     learning_rate: Array = struct.leaf(3e-3, low=0.0)
     discount: Array = struct.leaf(1.0, low=0.0, high=1.0)
-    memory: Array = struct.leaf(0.95, low=0.0, high=1.0)
+    memory: Array = struct.leaf(0.98, low=0.0, high=1.0)
+    gae_lambda: Array = struct.leaf(0.95, low=0.0, high=1.0)
+    value_coef: Array = struct.leaf(0.5, low=0.0)
     entropy_coef: Array = struct.leaf(0.25, low=0.0)
     max_grad_norm: Array = struct.leaf(1.0, above=0.0)
     average_share: Array = struct.leaf(0.1, low=0.0, high=1.0)  # of the iterations so far
@@ -190,26 +194,60 @@ class Pathwise(Learner):
             env_state, ended = carry
             exo, noise, weight = inputs
             action, choice = jax.vmap(decide)(env_state, noise)
-            choice = jax.tree.map(lambda x: jnp.where(ended, 0.0, x), choice)
             following, outcome = transition(env_state, action, exo, env_params)
-            counted = jnp.where(ended, 0.0, weight)
-            causes = self._by_cause(jax.tree.map(lambda x: _scaled(x, counted), outcome.ledger))
-            observation = jax.vmap(self.env.observe, in_axes=(0, None))(env_state, env_params)
-            return (following, ended | outcome.terminated), (counted * outcome.reward, choice, observation, causes)
+            going_on = jnp.where(ended, 0.0, 1.0)
+            causes = self._by_cause(jax.tree.map(lambda x: _scaled(x, weight * going_on), outcome.ledger))
+            record = {
+                "observation": jax.vmap(self.env.observe, in_axes=(0, None))(env_state, env_params),
+                "reward": going_on * outcome.reward,
+                "going_on": going_on,
+                "terminated": outcome.terminated,
+                "choice": jax.tree.map(lambda x: going_on * x, choice),
+            }
+            return (following, ended | outcome.terminated), (record, causes)
 
         env_state, *along = samples
         start = env_state, jnp.zeros(self.num_envs, bool)
         paths, noise = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), along)
-        _, (rewards, choice, observation, causes) = jax.lax.scan(period, start, (paths, noise, weights))
-        cost = -jnp.sum(rewards, 0) / self.num_steps  # [N]
+        (final, _), (record, causes) = jax.lax.scan(period, start, (paths, noise, weights))
+        observation = record["observation"]
+        cost = -(weights @ record["reward"]) / self.num_steps  # [N]
         metrics = {"reward": -jnp.mean(cost)} | jax.tree.map(lambda x: jnp.sum(x) / self.num_steps, causes)
+        loss = 0.0
         if chooses:
-            log_prob, entropy = choice
+            counted = jax.tree.map(lambda x: x[self.warmup :], record)
+            last = jax.vmap(self.env.observe, in_axes=(0, None))(final, env_params)
+            advantage, misfit = self._advantages(params, state, counted, last)
+            log_prob, entropy = counted["choice"]
+            credit = -jnp.sum(_scaled(log_prob * advantage, weights[self.warmup :]), 0) / self.num_steps
             worth = self.entropy_coef * self._annealed(state) * jnp.abs(metrics["reward"])
-            cost = cost + self._credit(rewards, log_prob) - jax.lax.stop_gradient(worth) * jnp.mean(entropy, 0)
-            metrics["entropy"] = jnp.mean(entropy)
-        loss = jnp.mean(cost) if self.risk is None else self.risk.judge(cost)
+            cost = cost + credit - jax.lax.stop_gradient(credit)  # zero with a gradient
+            loss = self.value_coef * misfit - jax.lax.stop_gradient(worth) * jnp.mean(entropy)
+            metrics |= {"entropy": jnp.mean(entropy), "value_loss": misfit}
+        loss += jnp.mean(cost) if self.risk is None else self.risk.judge(cost)
         return loss, jax.lax.stop_gradient((observation, metrics))
+
+    def _advantages(self, params: Any, state: PathwiseState, counted: Any, last: Any) -> tuple[Array, Array]:
+        """Of the choices in what is recorded of the counted periods, [T, N], in money, and how far values are from what
+        they are to be, in money as the rest of the loss. ``last`` are the observations [N, ...] after them."""
+        observation = jax.tree.map(lambda x, y: jnp.concatenate([x, y[None]]), counted["observation"], last)
+        observation = jax.lax.stop_gradient(self._standardise(state, observation))
+        values = jax.vmap(lambda x: self._apply(params, x, state.action_space)[1])(observation)
+        value, following = values[:-1], jax.lax.stop_gradient(values[1:])
+        reward = jax.lax.stop_gradient(counted["reward"])  # [T, N]
+        if self.average_reward:
+            reward = reward - jnp.mean(reward)
+        unit = jnp.std(reward) + 1e-8 if self.normalise_reward else 1.0
+        known, terminated = jax.lax.stop_gradient(value), counted["terminated"]
+        never, discount = jnp.zeros(terminated.shape, bool), self.discount * self.memory
+        advantage = returns.generalised_advantages(
+            reward / unit, known, following, terminated, never, discount, self.gae_lambda
+        )
+        target = advantage + known
+        if self.average_reward:  # as in on-policy learning
+            target = target - jnp.mean(target)
+        misfit = unit * jnp.mean(counted["going_on"] * (value - target) ** 2) / 2
+        return unit * returns.against_branches(advantage, self.branches), misfit
 
     def _noise(self, key: Array, space: Any) -> Any:
         """That choices are sampled by, [N, T, ...]."""
@@ -220,13 +258,6 @@ class Pathwise(Learner):
     def _chooses(self, space: Any) -> bool:
         """Whether some of the actions are choices of the network."""
         return self.heuristic is None and any(isinstance(leaf, spaces.Discrete) for leaf in spaces.leaves(space))
-
-    def _credit(self, rewards: Array, log_prob: Array) -> Array:
-        """Zeros [N] with the gradient of what the choices of each period [T, N] change in a path's mean cost."""
-        costs = -jax.lax.stop_gradient(rewards)  # none counts after the end of a path
-        to_go = returns.rewards_to_go(costs, jnp.zeros(costs.shape, bool), self.memory)
-        credit = jnp.sum(log_prob * returns.against_branches(to_go, self.branches), 0) / self.num_steps
-        return credit - jax.lax.stop_gradient(credit)
 
 
 def _scaled(x: Array, weight: Array) -> Array:

@@ -178,6 +178,22 @@ def test_parameters_steered_in_proportion_stay_positive(start):
         np.testing.assert_allclose(orders, np.maximum(np.round(30.0 * np.exp(0.5 * a) - position), 0.0), rtol=1e-6)
 
 
+def test_chosen_shifts_are_parts_of_the_span(start, key):
+    params, state = start
+    policy, wrapped = steered()
+    wrapped = Steered(ENV, policy, ("up_to", "rebalancing"), chosen=("rebalancing",))
+    assert wrapped != steered()[1]
+    for choice, part in enumerate((-1.0, -0.5, 0.0, 0.5, 1.0)):
+        chosen = Rebalancing(need=jnp.full(ENV.cells, choice), keep=jnp.full(ENV.cells, choice))
+        action = {"up_to": jnp.zeros(ENV.cells), "rebalancing": chosen}
+        assert wrapped.action_space(params).contains(action)
+        shifted = Rebalancing(need=jnp.full(ENV.cells, 2.0 + 1.5 * part), keep=jnp.full(ENV.cells, 3.0 + 2.0 * part))
+        own = policy.replace(rebalancing=shifted)(ENV, state, params, key)
+        jax.tree.map(np.testing.assert_array_equal, own, wrapped.native_action(action, state, params))
+    with pytest.raises(ValueError, match=r"Steered.chosen must be among steered = \('up_to',\); got \('reorder',\)"):
+        Steered(ENV, policy, ("up_to",), chosen=("reorder",))
+
+
 def test_steered_environments_compare_by_value():
     (_, a), (policy, b) = steered(), steered()
     assert a == b

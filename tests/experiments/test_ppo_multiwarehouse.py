@@ -45,7 +45,7 @@ def test_agents_take_as_many_steps_as_ppo():
     env, _ = make("MultiWarehouse-v0", num_warehouses=2, num_skus=3)
     config = ppo_multiwarehouse.PRESETS["default"]
     total = {}
-    for agent in ("ppo", "a2c", "a3c", "reinforce"):
+    for agent in ("ppo", "a2c", "a3c", "reinforce", "pathwise"):
         learner = steered_stores.learner(dataclasses.replace(config, agent=agent), env)
         total[agent] = learner.num_updates * learner.steps_per_update
     assert total == dict.fromkeys(total, 737_280)

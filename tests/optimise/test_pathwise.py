@@ -71,14 +71,14 @@ def test_a_level_is_found(key):
 
 
 class Rule(nn.Module):
-    """Orders up to a level, more likely the less there is."""
+    """Orders up to a level, more likely the less there is. Its value is the same everywhere, which changes nothing."""
 
     @nn.compact
     def __call__(self, observation, space):
         stock = jnp.ravel(observation)[0]
         weights = self.param("weights", lambda key: jnp.array([0.3, -0.05, 0.2]))
         logits = jnp.stack([jnp.float32(0), weights[0] + weights[1] * stock])
-        return ((weights[2], jnp.float32(0)), logits), jnp.float32(0)
+        return ((weights[2], jnp.float32(0)), logits), jnp.float32(7)
 
 
 def test_gradients_of_choices_and_levels_equal_those_of_the_expected_cost(key):
@@ -86,7 +86,8 @@ def test_gradients_of_choices_and_levels_equal_those_of_the_expected_cost(key):
     probability; within 4 standard errors of 50 draws."""
     params = ENV.make_params(demand=NORMAL, stockout_cost=4.0, fixed_order_cost=3.0)
     sizes = {"num_envs": 2048, "warmup": 0, "num_steps": 3, "normalise_observation": False}
-    algo = Pathwise(env=OptionalOrderUpTo(ENV, 30.0), network=Rule(), memory=1.0, entropy_coef=0.0, **sizes)
+    undiscounted = {"memory": 1.0, "gae_lambda": 1.0, "entropy_coef": 0.0}
+    algo = Pathwise(env=OptionalOrderUpTo(ENV, 30.0), network=Rule(), **undiscounted, **sizes)
     state, (starts, paths, _) = sampled(algo, params, key)
     starts, paths = jax.tree.map(lambda x: jnp.repeat(x[:: algo.branches], algo.branches, 0), (starts, paths))
     sequences = jnp.stack(jnp.meshgrid(*[jnp.arange(2)] * 3), -1).reshape(8, 3)
