@@ -254,7 +254,7 @@ class _Run:
             items["best_state"] = stored
         saved = self.checkpoints.restore(step, args=ocp.args.Composite(**items))
         state, best_state = (
-            None if saved.get(name) is None else jax.tree.map(_unstored, like, saved[name])
+            None if saved.get(name) is None else _unstored(like, saved[name])
             for name in ("state", "best_state")
         )
         return state, best_state, np.array(saved["best_score"]), [json.loads(x) for x in lines]
@@ -275,18 +275,21 @@ class _Run:
 
 
 # Orbax refuses arrays without entries, such as the pipeline of a problem whose orders arrive at once: a number stands
-# for them on disk.
+# for them on disk. It also takes parts of a tree that have no leaves for leaves: it gets a flat dictionary.
 
 
-def _storable(tree: Any) -> Any:
+def _storable(tree: Any) -> dict[str, Any]:
     def stand_in(x: Any) -> Any:
         return jax.ShapeDtypeStruct((1,), x.dtype) if isinstance(x, jax.ShapeDtypeStruct) else jnp.zeros(1, x.dtype)
 
-    return jax.tree.map(lambda x: x if x.size else stand_in(x), tree)
+    return {jax.tree_util.keystr(path): x if x.size else stand_in(x) for path, x in jax.tree.leaves_with_path(tree)}
 
 
-def _unstored(like: Any, saved: Array) -> Array:
-    return saved if like.size else jnp.zeros(like.shape, like.dtype)
+def _unstored(like: Any, saved: dict[str, Array]) -> Any:
+    def leaf(path: Any, x: Any) -> Array:
+        return saved[jax.tree_util.keystr(path)] if x.size else jnp.zeros(x.shape, x.dtype)
+
+    return jax.tree.unflatten(jax.tree.structure(like), [leaf(*each) for each in jax.tree.leaves_with_path(like)])
 
 
 def _check_same(saved: dict[str, str], now: dict[str, str]) -> None:
