@@ -66,6 +66,8 @@ def launch(presets: Mapping[str, Any], description: str | None, run: Callable[[A
     resumable = isinstance(config, RunConfig)
     if (config.out / "result.json").exists() and not (resumable and config.resume):
         sys.exit(f"{config.out} holds a finished run: choose another --out{', or --resume it' * resumable}")
+    if resumable and (config.out / "training").exists() and not config.resume:
+        sys.exit(f"{config.out} holds an unfinished run: --resume it, or choose another --out")
     try:
         output.folder(config.out)
         run(config)

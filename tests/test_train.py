@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from jaxinv import train
-from jaxinv.agents import MLP, PPO
+from jaxinv.agents import MLP, PPO, CellNetwork
 from jaxinv.env.core import EnvParams
 from jaxinv.env.multi_warehouse import MultiWarehouse
-from jaxinv.env.wrappers import OrderUpTo
+from jaxinv.env.wrappers import OrderUpTo, Steered
+from jaxinv.policies import BaseStock, Rebalancing
 from tests.agents import probes
 from tests.trees import assert_equal
 
@@ -202,5 +203,16 @@ def test_states_with_empty_arrays_are_checkpointed(tmp_path):
     algo, params = learner(env=OrderUpTo(env)), env.default_params()
     first = fit(algo, params, directory=tmp_path, num_updates=2)
     assert first.state.env_state.orders.size == 0
+    resumed = fit(algo, params, directory=tmp_path, num_updates=4, resume=True)
+    assert_equal(resumed.state, fit(algo, params, num_updates=4).state)
+
+
+def test_spaces_that_have_no_leaves_are_stored(tmp_path):
+    """Choices, in a structure of the heuristic's own that checks its numbers."""
+    env = MultiWarehouse(num_warehouses=2, num_skus=1, max_lead_time=1)
+    policy = BaseStock(level=jnp.full((2, 1), 9.0), rebalancing=Rebalancing())
+    steered = Steered(env, policy, ("rebalancing",), chosen=("rebalancing",))
+    params, algo = env.default_params(), learner(env=steered, network=CellNetwork(hidden=(8,)))
+    fit(algo, params, directory=tmp_path, num_updates=2)
     resumed = fit(algo, params, directory=tmp_path, num_updates=4, resume=True)
     assert_equal(resumed.state, fit(algo, params, num_updates=4).state)

@@ -52,6 +52,13 @@ def test_a_finished_run_is_not_overwritten(name, tmp_path, monkeypatch):
     assert (tmp_path / "result.json").read_text() == "{}"
 
 
+def test_an_unfinished_run_is_not_overwritten(tmp_path, monkeypatch):
+    (tmp_path / "training").mkdir()
+    monkeypatch.setattr(sys, "argv", ["x", "--out", str(tmp_path)])
+    with pytest.raises(SystemExit, match="holds an unfinished run: --resume it"):
+        EXPERIMENTS["ppo_multiwarehouse"].main()
+
+
 def test_errors_are_told_in_a_line(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["x", "--out", str(tmp_path)])
     presets = EXPERIMENTS["sac_pricing"].PRESETS
