@@ -254,8 +254,7 @@ class _Run:
             items["best_state"] = stored
         saved = self.checkpoints.restore(step, args=ocp.args.Composite(**items))
         state, best_state = (
-            None if saved.get(name) is None else _unstored(like, saved[name])
-            for name in ("state", "best_state")
+            None if saved.get(name) is None else _unstored(like, saved[name]) for name in ("state", "best_state")
         )
         return state, best_state, np.array(saved["best_score"]), [json.loads(x) for x in lines]
 
