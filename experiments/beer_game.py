@@ -114,7 +114,7 @@ def _ratios(rows: dict[str, dict]) -> Figure:
         xticks=np.arange(len(_PLAYERS)), xticklabels=_PLAYERS, yscale="log",
         ylabel="variance of orders over that of demand", title="Bullwhip: cheapest policy first",
     )  # fmt: skip
-    axes.legend(fontsize=8)
+    figure.legend(fontsize=8, ncols=4, loc="outside lower center")
     axes.grid(axis="y", alpha=0.3)
     return figure
 

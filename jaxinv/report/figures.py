@@ -84,7 +84,7 @@ def stock_paths(
             axes.tick_params(labelsize=8)
             if column == 0:
                 axes.set_ylabel("units", fontsize=8)
-    grid[0, 0].legend(fontsize=7, ncols=4, loc="upper right")
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), fontsize=8, ncols=4, loc="outside lower center")
     for axes in grid[-1]:
         axes.tick_params(axis="x", rotation=30)
     figure.suptitle(title)
