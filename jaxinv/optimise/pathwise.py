@@ -110,6 +110,7 @@ class Pathwise(Learner):
             self._multiple("num_envs", "branches")
         if self.heuristic is None:
             params = self.network.init(network_key, example, action_space)
+            self._has_one_value(params, example, action_space)
         else:
             params = {name: getattr(self.heuristic, name) for name in self.learned}
         return PathwiseState(
@@ -254,6 +255,11 @@ class Pathwise(Learner):
         length = self.warmup + self.num_steps
         drawn = distributions.noise(space, key, self.num_envs * length)
         return jax.tree.map(lambda x: x.reshape(self.num_envs, length, *x.shape[1:]), drawn)
+
+    def _has_one_value(self, params: Any, example: Any, space: Any) -> None:
+        values = jax.eval_shape(self.network.apply, params, example, space)[1].shape  # type: ignore[union-attr]
+        if self._chooses(space) and values:
+            raise ValueError(f"Pathwise.network must give one value for what all choices earn, got values {values}")
 
     def _chooses(self, space: Any) -> bool:
         """Whether some of the actions are choices of the network."""

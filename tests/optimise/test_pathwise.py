@@ -8,9 +8,10 @@ import pytest
 
 from experiments.gaps import Benchmark
 from jaxinv import struct
-from jaxinv.agents import MLP
+from jaxinv.agents import MLP, CellNetwork
 from jaxinv.demand import Normal
 from jaxinv.env.instances import find
+from jaxinv.env.multi_warehouse import MultiWarehouse
 from jaxinv.env.serial import Serial
 from jaxinv.env.single_item import SingleItem
 from jaxinv.env.wrappers import OptionalOrderUpTo, OrderUpTo
@@ -129,6 +130,13 @@ def test_paths_with_choices_come_in_branches(key):
     algo = Pathwise(env=OptionalOrderUpTo(ENV, 30.0), num_envs=12)
     with pytest.raises(ValueError, match=r"num_envs must be a multiple of branches = 8, got 12"):
         jax.eval_shape(algo.init, key, LOST)
+
+
+def test_choices_have_one_value(key):
+    env = MultiWarehouse(num_warehouses=2, num_skus=1, max_lead_time=1, transfers=False)
+    algo = Pathwise(env=OptionalOrderUpTo(env, 30.0), network=CellNetwork(local_values=True))
+    with pytest.raises(ValueError, match=r"network must give one value .*, got values \(2,\)"):
+        jax.eval_shape(algo.init, key, env.default_params())
 
 
 @pytest.mark.slow
