@@ -22,9 +22,9 @@ from jaxinv.policies import HEURISTICS
 
 # Heuristics the learner may act relative to, and what it shifts of them: small shifts have small consequences.
 _STEERABLE = {"joint_quantity": ("level", "quantity"), "can_order": ("reorder", "up_to")}
-# What of it decides when something happens, and so has no slope. A learner along slopes chooses these, but for the
-# reorder points of single cells: they stay as they are, since so many choices are more noise than help.
-_STEPS = ("quantity", "rebalancing")
+# What of it a learner along slopes chooses, as it decides when something happens and so has no slope. Reorder points of
+# single cells, which have none either, then stay as they are: so many choices are more noise than help.
+_CHOSEN = ("quantity", "rebalancing")
 
 
 class SteeredStores(Experiment):
@@ -56,7 +56,7 @@ class SteeredStores(Experiment):
             base, steered = base.replace(rebalancing=thresholds), (*steered, "rebalancing")
         if self.config.agent == "pathwise":
             steered = tuple(field for field in steered if field != "reorder")
-            chosen = tuple(field for field in steered if field in _STEPS)
+            chosen = tuple(field for field in steered if field in _CHOSEN)
         return {self.config.agent: learner(self.config, Steered(self.env, base, steered, chosen=chosen))}
 
     def replays(self, key: Array) -> Paths:
