@@ -49,7 +49,7 @@ class Config(command.RunConfig):
     """who learns; all but ppo and pathwise with the hyper-parameters that the gap table gives them for every problem"""
     ppo: PPOConfig = PPOConfig()
     budget: float = 1.0
-    """of another agent than ppo: part of its usual training; but for ddpg, td3 and sac that is as many steps as PPO takes"""
+    """of another agent than ppo: part of its usual training; as many steps as PPO takes but for ddpg, td3 and sac"""
     search: TuningConfig = TuningConfig()
     out: Path = Path("runs/ppo_multiwarehouse")
 
