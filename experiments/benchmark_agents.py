@@ -176,7 +176,8 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         "in percent of the rest. Gaps may be a little negative: the optimum of one store with normal demand is that "
         "of demand which is not cut at 0, and that of a year after a warm-up is the cost of the policy best for "
         "ever. Heuristics are tuned on simulated demand and judged alike. Seconds are those of training all seeds "
-        "together, compilation included.",
+        "together, compilation included. Learners of several agents and for risk are held against heuristics and each "
+        "other, as no optimum is known there: `docs/benchmarks.md`, `marl_supply_chain` and `ddpg_risk`.",
         "",
         *table(header, summary(rows)),
         "",
